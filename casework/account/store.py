@@ -1,0 +1,147 @@
+"""Persons, fans, platform events and automatic answers in MongoDB."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ASCENDING, ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from casework.account.model import Answer, Fan, Person, PlatformEvent, TemplateRecord
+from casework.ids import new_id
+
+EVENT_KEEP_SECONDS = 7 * 24 * 3600
+
+
+def fan_id(app_id: str, openid: str) -> str:
+    """The key of a fan."""
+    return f"{app_id}:{openid}"
+
+
+class AccountStore:
+    """Collections ``persons``, ``fans``, ``platform_events``, ``answers``, ``templates``."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
+        self._persons = database["persons"]
+        self._fans = database["fans"]
+        self._events = database["platform_events"]
+        self._answers = database["answers"]
+        self._templates = database["templates"]
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._persons.create_index("unionid", unique=True, sparse=True)
+        await self._fans.create_index("person_id")
+        await self._events.create_index([("state", ASCENDING), ("due_at", ASCENDING)])
+        await self._events.create_index("received_at", expireAfterSeconds=EVENT_KEEP_SECONDS)
+
+    async def person(self, id_: str) -> Person | None:
+        """One person."""
+        return await self._persons.find_one({"_id": id_})
+
+    async def person_by_unionid(self, unionid: str) -> Person:
+        """The person with this unionid, made when new."""
+        try:
+            return await self._persons.find_one_and_update(
+                {"unionid": unionid},
+                {"$setOnInsert": {"_id": new_id(), "version": 1, "schema": 1}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:
+            # Two first sights of one person at once: the other one won, so it is there now.
+            found = await self._persons.find_one({"unionid": unionid})
+            if found is None:
+                raise
+            return found
+
+    async def add_person(self) -> Person:
+        """A person without a unionid."""
+        person: Person = {"_id": new_id(), "version": 1, "schema": 1}
+        await self._persons.insert_one(person)
+        return person
+
+    async def fan(self, app_id: str, openid: str) -> Fan | None:
+        """One fan."""
+        return await self._fans.find_one({"_id": fan_id(app_id, openid)})
+
+    async def update_fan(self, app_id: str, openid: str, changes: Mapping[str, Any]) -> Fan:
+        """Set fields of a fan, made when new; the fan afterwards."""
+        return await self._fans.find_one_and_update(
+            {"_id": fan_id(app_id, openid)},
+            {
+                "$set": dict(changes),
+                "$setOnInsert": {"app_id": app_id, "openid": openid, "schema": 1},
+                "$inc": {"version": 1},
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def adopt_fan(self, app_id: str, openid: str, person_id: str) -> str:
+        """Give a fan its person unless it has one; the person it has afterwards."""
+        await self.update_fan(app_id, openid, {})
+        await self._fans.update_one(
+            {"_id": fan_id(app_id, openid), "person_id": None}, {"$set": {"person_id": person_id}}
+        )
+        fan = await self.fan(app_id, openid)
+        return fan["person_id"] or person_id if fan else person_id
+
+    async def fans_of(self, person_ids: Sequence[str]) -> list[Fan]:
+        """All fans of these persons."""
+        return await self._fans.find({"person_id": {"$in": list(person_ids)}}).to_list(None)
+
+    async def touch(self, app_id: str, times: Mapping[str, datetime]) -> None:
+        """Note when people last wrote or clicked (openid → instant)."""
+        if times:
+            await self._fans.bulk_write(
+                [
+                    UpdateOne({"_id": fan_id(app_id, openid)}, {"$max": {"interacted_at": at}})
+                    for openid, at in times.items()
+                ],
+                ordered=False,
+            )
+
+    async def add_event(self, event: PlatformEvent) -> bool:
+        """Keep an event; False when it was kept before."""
+        try:
+            await self._events.insert_one(event)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def claim_event(self, now: datetime, lease: timedelta) -> PlatformEvent | None:
+        """The oldest due event, leased to the caller: it comes back when the lease runs out."""
+        return await self._events.find_one_and_update(
+            {"state": "new", "due_at": {"$lte": now}},
+            {"$set": {"due_at": now + lease}, "$inc": {"tries": 1}},
+            sort=[("due_at", ASCENDING)],
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def end_event(self, id_: str, state: str) -> None:
+        """Mark an event as applied or given up."""
+        await self._events.update_one({"_id": id_}, {"$set": {"state": state}})
+
+    async def delay_event(self, id_: str, until: datetime) -> None:
+        """Let an event wait."""
+        await self._events.update_one({"_id": id_}, {"$set": {"due_at": until}})
+
+    async def answers(self, app_id: str) -> list[Answer]:
+        """All automatic answers of an account."""
+        return await self._answers.find({"app_id": app_id}).to_list(None)
+
+    async def add_missing_answers(self, answers: Iterable[Answer]) -> None:
+        """Insert answers whose id is not there yet."""
+        await self._answers.bulk_write(
+            [UpdateOne({"_id": a["_id"]}, {"$setOnInsert": a}, upsert=True) for a in answers], ordered=False
+        )
+
+    async def templates(self, app_id: str) -> dict[str, TemplateRecord]:
+        """The templates of an account by our key."""
+        return {t["key"]: t async for t in self._templates.find({"app_id": app_id})}
+
+    async def put_template(self, template: TemplateRecord) -> None:
+        """Set a template of an account."""
+        await self._templates.replace_one({"_id": template["_id"]}, template, upsert=True)

@@ -1,0 +1,137 @@
+"""Recording, sealing and verifying the audit trail.
+
+An entry is written unsealed inside the transaction of its effect: a shared counter there would
+serialise all transactions. One leased sealer then numbers and chains entries in batches, and writes
+a signed checkpoint for each batch outside the database.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from casework.access import Actor
+from casework.audit import rules
+from casework.audit.model import Batch, Entry
+from casework.audit.store import AuditStore
+from casework.clock import Clock
+from casework.ids import new_id
+
+BATCH_SIZE = 2000
+
+
+def entry(
+    clock: Clock, actor: Actor | str, verb: str, object_: str, areas: list[str], **detail: Any
+) -> Entry:
+    """A new audit entry. `object_` is ``kind:id``; `detail` takes codes and ids only."""
+    return {
+        "_id": new_id(),
+        "at": clock.now(),
+        "actor": actor if isinstance(actor, str) else actor.id,
+        "verb": verb,
+        "object": object_,
+        "areas": areas,
+        "detail": detail,
+    }
+
+
+Checkpoint = dict[str, Any]
+
+
+class Sealer:
+    """Puts unsealed entries into the chain. Safe to run twice; a lease keeps it to one for speed."""
+
+    def __init__(
+        self, store: AuditStore, clock: Clock, write_checkpoint: Callable[[Checkpoint], None]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._write_checkpoint = write_checkpoint
+
+    async def seal(self) -> int:
+        """Seal what is unsealed, one batch at most; the number of entries sealed.
+
+        A sealer may have died between writing a batch and marking its entries, so the last batch is
+        marked again first. Two sealers cannot write the same batch number.
+        """
+        last = await self._store.last_batch()
+        if last:
+            await self._store.mark(last)
+        entries = await self._store.unsealed(BATCH_SIZE)
+        if not entries:
+            return 0
+        number, first, previous = (
+            (last["_id"] + 1, last["first"] + len(last["entries"]), last["hash"])
+            if last
+            else (1, 1, rules.GENESIS)
+        )
+        batch: Batch = {
+            "_id": number,
+            "at": self._clock.now(),
+            "first": first,
+            "entries": [e["_id"] for e in entries],
+            "previous": previous,
+            "hash": rules.chain(previous, entries),
+        }
+        if not await self._store.add_batch(batch):
+            return 0
+        self._write_checkpoint({"batch": number, "entries": first - 1 + len(entries), "hash": batch["hash"]})
+        await self._store.mark(batch)
+        return len(entries)
+
+
+@dataclass
+class Verdict:
+    """The result of a check of the whole trail."""
+
+    batches: int = 0
+    sealed: int = 0
+    unsealed: int = 0
+    unsealed_age: float = 0.0
+    """Seconds since the oldest unsealed entry was made."""
+    faults: list[str] = field(default_factory=list)
+
+
+async def verify(
+    store: AuditStore,
+    clock: Clock,
+    checkpoints: list[Checkpoint],
+    signature_ok: Callable[[Checkpoint], bool],
+) -> Verdict:
+    """Recompute the chain over all entries and compare it with the signed checkpoints.
+
+    Finds an entry that was removed, altered, or slipped into the sealed part; a removed or altered
+    batch; a cut-off end (by the checkpoints); and a forged checkpoint.
+    """
+    verdict = Verdict()
+    hash_, count, expected = rules.GENESIS, 0, 1
+    by_batch: dict[int, Checkpoint] = {}
+    for checkpoint in checkpoints:
+        if signature_ok(checkpoint):
+            by_batch[checkpoint["batch"]] = checkpoint
+        else:
+            verdict.faults.append(f"checkpoint of batch {checkpoint.get('batch')}: signature is wrong")
+    async for batch in store.batches():
+        number = batch["_id"]
+        if number != expected or batch["previous"] != hash_ or batch["first"] != count + 1:
+            verdict.faults.append(f"batch {expected}: missing, or its successor was altered")
+        found = await store.entries_of(batch["entries"])
+        for id_ in batch["entries"]:
+            if id_ not in found:
+                verdict.faults.append(f"entry {id_} of batch {number}: removed")
+        chained = rules.chain(batch["previous"], (found[id_] for id_ in batch["entries"] if id_ in found))
+        if len(found) == len(batch["entries"]) and chained != batch["hash"]:
+            verdict.faults.append(f"batch {number}: an entry was altered")
+        count += len(batch["entries"])
+        signed = by_batch.pop(number, {})
+        if signed and (signed["hash"], signed["entries"]) != (batch["hash"], count):
+            verdict.faults.append(f"batch {number}: differs from its signed checkpoint")
+        hash_, expected = batch["hash"], number + 1
+        verdict.batches += 1
+    verdict.sealed = count
+    verdict.faults += [f"batch {n}: has a signed checkpoint and is gone" for n in sorted(by_batch)]
+    if (marked := await store.marked_count()) > count:
+        verdict.faults.append(f"{marked - count} entries claim to be sealed and are in no batch")
+    verdict.unsealed = await store.unsealed_count()
+    oldest = await store.oldest_unsealed()
+    verdict.unsealed_age = (clock.now() - oldest).total_seconds() if oldest else 0.0
+    return verdict

@@ -1,0 +1,71 @@
+"""Audit entries and their sealed batches in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import DuplicateKeyError
+
+from casework.audit.model import Batch, Entry
+from casework.unit import Tx
+
+
+class AuditStore:
+    """Collections ``audit`` (entries) and ``audit_batches``."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
+        self._entries = database["audit"]
+        self._batches = database["audit_batches"]
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        # Only unsealed entries have an `at_unsealed`-sized set to scan: `batch: null` matches "missing".
+        await self._entries.create_index([("batch", ASCENDING), ("_id", ASCENDING)])
+        await self._entries.create_index([("object", ASCENDING), ("_id", ASCENDING)])
+
+    async def add(self, tx: Tx, entries: Sequence[Entry]) -> None:
+        """Write entries inside the transaction of the effect that they record."""
+        await self._entries.insert_many(entries, session=tx)
+
+    async def unsealed(self, limit: int) -> list[Entry]:
+        """The oldest entries without a batch."""
+        return await self._entries.find({"batch": None}).sort("_id", ASCENDING).to_list(limit)
+
+    async def last_batch(self) -> Batch | None:
+        """The newest batch."""
+        return await self._batches.find_one(sort=[("_id", DESCENDING)])
+
+    async def add_batch(self, batch: Batch) -> bool:
+        """Insert a batch; False when another sealer took its number."""
+        try:
+            await self._batches.insert_one(batch)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def mark(self, batch: Batch) -> None:
+        """Name the batch on its entries; doing so again changes nothing."""
+        await self._entries.update_many({"_id": {"$in": batch["entries"]}}, {"$set": {"batch": batch["_id"]}})
+
+    async def oldest_unsealed(self) -> datetime | None:
+        """When the oldest unsealed entry was made."""
+        entry = await self._entries.find_one({"batch": None}, {"at": 1}, sort=[("_id", ASCENDING)])
+        return entry["at"] if entry else None
+
+    def batches(self) -> Any:
+        """All batches in order (an asynchronous cursor)."""
+        return self._batches.find().sort("_id", ASCENDING)
+
+    async def entries_of(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Entries by id; missing ones are missing from the result."""
+        return {entry["_id"]: entry async for entry in self._entries.find({"_id": {"$in": list(ids)}})}
+
+    async def marked_count(self) -> int:
+        """How many entries name a batch."""
+        return await self._entries.count_documents({"batch": {"$ne": None}})
+
+    async def unsealed_count(self) -> int:
+        """How many entries name no batch yet."""
+        return await self._entries.count_documents({"batch": None})

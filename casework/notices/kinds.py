@@ -1,0 +1,92 @@
+"""The kinds of messages, as data: title, the fields they show in order, and their opening words.
+
+A message carries report number, village, masked name and due time; never cause, health, phone,
+address or ID number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FIELD_LABELS = {
+    "number": "受理编号",
+    "village": "所在村组",
+    "name": "申报人",
+    "due": "办理时限",
+    "status": "当前进展",
+    "at": "更新时间",
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`template` is our key of the template (None: customer message only); `fields` the names shown,
+    in order."""
+
+    title: str
+    template: str | None
+    fields: tuple[str, ...]
+
+
+_TASK = ("number", "village", "name", "due")
+
+KINDS: Mapping[str, Kind] = {
+    "task_new": Kind("您有新的核实任务", "task", _TASK),
+    "task_assigned": Kind("有一项核实任务转交给您", "task", _TASK),
+    "task_reminder": Kind("核实任务快到期了", "task", _TASK),
+    "task_late": Kind("核实任务已超期", "task", _TASK),
+    "task_unassigned": Kind("有申报无人负责，请指派", "task", _TASK),
+    "task_unmet": Kind("多次入户未见到人，请督办", "task", _TASK),
+    "task_joined": Kind("同一户又有新的申报", "task", _TASK),
+    "task_withdrawn": Kind("申报人已撤回，任务取消", "task", _TASK),
+    "staff_unreachable": Kind("责任干部未收到微信，请转告", "task", _TASK),
+    "report_received": Kind("您的申报已收到", "progress", ("number", "village", "status", "due")),
+    "report_accepted": Kind("干部已接到您的申报", "progress", ("number", "village", "status", "due")),
+    "report_outcome": Kind("您的申报有结果了", "progress", ("number", "village", "status")),
+    "staff_welcome": Kind("您是工作人员，核实任务会推送到这里", None, ()),
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A message template: its title in WeChat's library, and which keyword takes which of our fields.
+
+    Keywords name their type (``thing``, ``character_string``, ``time``), which WeChat checks. An account
+    whose templates have other keywords keeps its own mapping beside the template's id.
+    """
+
+    title: str
+    keywords: Mapping[str, str]
+
+
+TEMPLATES: Mapping[str, Template] = {
+    "task": Template(
+        "核实任务通知",
+        {
+            "status": "thing1",
+            "number": "character_string2",
+            "village": "thing3",
+            "name": "thing4",
+            "due": "time5",
+        },
+    ),
+    "progress": Template(
+        "申报进度通知",
+        {"status": "thing1", "number": "character_string2", "village": "thing3", "at": "time4"},
+    ),
+}
+
+
+def text_of(kind: str, fields: Mapping[str, str]) -> str:
+    """The message as plain text, for customer messages and the inbox."""
+    known = KINDS[kind]
+    lines = [f"{FIELD_LABELS[name]}：{fields[name]}" for name in known.fields if fields.get(name)]
+    return "\n".join([f"【{known.title}】", *lines])
+
+
+def template_data(kind: str, fields: Mapping[str, str], keywords: Mapping[str, str]) -> dict[str, str]:
+    """The values by keyword; every keyword of the template has one.
+
+    `status` is what the message says in one line: the kind's title unless it carries words of its own.
+    """
+    values = {"status": KINDS[kind].title, **fields}
+    return {keyword: values.get(name) or "—" for name, keyword in keywords.items()}

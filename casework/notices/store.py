@@ -1,0 +1,125 @@
+"""The outbox in MongoDB: claimed in batches, by lease."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ASCENDING, DESCENDING
+
+from casework.ids import new_id
+from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Try
+from casework.unit import Tx
+
+_ACTIVE = {"state": {"$in": list(ON_THE_WAY)}}
+
+
+class NoticeStore:
+    """Collection ``notices``."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
+        self._notices = database["notices"]
+
+    async def prepare(self) -> None:
+        """Create the indexes; the one for claims holds only what is still on its way."""
+        await self._notices.create_index([("due_at", ASCENDING)], partialFilterExpression=_ACTIVE)
+        await self._notices.create_index([("to", ASCENDING), ("_id", DESCENDING)])
+        await self._notices.create_index("tries.message_id", sparse=True)
+
+    async def add(self, tx: Tx, notices: Sequence[Notice]) -> None:
+        """Put messages into the outbox, inside the transaction that causes them."""
+        if notices:
+            await self._notices.insert_many(notices, session=tx)
+
+    async def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Notice]:
+        """Lease up to `limit` due messages, the oldest due first, whole or not at all each.
+
+        To one person in order: a message is handed back while an older one to the same person is on
+        its way elsewhere. The check comes after the lease, so of two workers one always sees the other.
+        """
+        due = {**_ACTIVE, "due_at": {"$lte": now}}
+        found = await self._notices.find(due, {"_id": 1}).sort("due_at", ASCENDING).to_list(limit)
+        if not found:
+            return []
+        ids, token = [n["_id"] for n in found], new_id()
+        await self._notices.update_many(
+            {**due, "_id": {"$in": ids}},
+            {"$set": {"state": NoticeState.SENDING.value, "lease": token, "due_at": now + lease}},
+        )
+        mine: list[Notice] = (
+            await self._notices.find({"_id": {"$in": ids}, "lease": token})
+            .sort("_id", ASCENDING)
+            .to_list(limit)
+        )
+        oldest: dict[str, str] = {}
+        mine_ids = {n["_id"] for n in mine}
+        people = list({n["to"] for n in mine})
+        async for other in self._notices.find({**_ACTIVE, "to": {"$in": people}}, {"to": 1}).sort("_id", 1):
+            if other["_id"] not in mine_ids:
+                oldest.setdefault(other["to"], other["_id"])
+        early = [n for n in mine if n["_id"] > oldest.get(n["to"], n["_id"])]
+        if early:
+            await self.release([n["_id"] for n in early], token, now + timedelta(milliseconds=250))
+        early_ids = {n["_id"] for n in early}
+        return [n for n in mine if n["_id"] not in early_ids]
+
+    async def release(self, ids: Sequence[str], token: str, due_at: datetime) -> None:
+        """Hand leased messages back untouched."""
+        await self._notices.update_many(
+            {"_id": {"$in": list(ids)}, "lease": token},
+            {"$set": {"state": NoticeState.PENDING.value, "lease": None, "due_at": due_at}},
+        )
+
+    async def start_try(self, notice: Notice, attempt: Try, lease_end: datetime) -> bool:
+        """Record that an attempt begins; False when the lease was lost to another worker."""
+        result = await self._notices.update_one(
+            {"_id": notice["_id"], "lease": notice["lease"], "state": NoticeState.SENDING.value},
+            {"$push": {"tries": attempt}, "$set": {"due_at": lease_end}},
+        )
+        return result.modified_count == 1
+
+    async def end_try(
+        self, notice: Notice, index: int, attempt: Try, changes: Mapping[str, Any], tx: Tx | None = None
+    ) -> bool:
+        """Record the outcome of attempt `index` and the message's new state."""
+        result = await self._notices.update_one(
+            {"_id": notice["_id"], "lease": notice["lease"]},
+            {"$set": {f"tries.{index}": attempt, **changes}, "$inc": {"version": 1}},
+            session=tx,
+        )
+        return result.modified_count == 1
+
+    async def set(self, notice: Notice, changes: Mapping[str, Any], tx: Tx | None = None) -> bool:
+        """Change a leased message; False when the lease was lost."""
+        result = await self._notices.update_one(
+            {"_id": notice["_id"], "lease": notice["lease"]},
+            {"$set": dict(changes), "$inc": {"version": 1}},
+            session=tx,
+        )
+        return result.modified_count == 1
+
+    async def receipt(self, message_id: str, result: str, changes: Mapping[str, Any]) -> Notice | None:
+        """Record the platform's receipt for a message that was sent; None when it is not (yet) known."""
+        return await self._notices.find_one_and_update(
+            {
+                "tries": {"$elemMatch": {"message_id": message_id, "result": "sent"}},
+                "state": NoticeState.SENT.value,
+            },
+            {"$set": {**changes, "tries.$.result": result}, "$inc": {"version": 1}},
+        )
+
+    async def inbox(self, people: Sequence[str], before: str | None, limit: int) -> list[Notice]:
+        """Messages to any of these recipients, newest first, older than the id `before`."""
+        query: dict[str, Any] = {"to": {"$in": list(people)}}
+        if before:
+            query["_id"] = {"$lt": before}
+        return await self._notices.find(query).sort("_id", DESCENDING).to_list(limit)
+
+    async def oldest_due(self) -> datetime | None:
+        """When the oldest message still on its way was made (for the metric)."""
+        first = await self._notices.find_one(_ACTIVE, {"created_at": 1}, sort=[("due_at", ASCENDING)])
+        return first["created_at"] if first else None
+
+    async def count_on_the_way(self) -> int:
+        """How many messages are still on their way."""
+        return await self._notices.count_documents(_ACTIVE)

@@ -1,0 +1,62 @@
+"""Turning whatever a phone uploads into a plain JPEG, or refusing it."""
+
+import io
+import warnings
+from typing import NamedTuple
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from casework.problems import NotAPicture, TooLarge
+
+UPLOAD_BYTES = 10 * 1024 * 1024
+#: More pixels than any phone camera of our users; decoding them would take memory like a bomb.
+PIXELS_MOST = 50_000_000
+SIDE_MOST = 2560
+THUMBNAIL_SIDE = 320
+QUALITY = 82
+FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+class Picture(NamedTuple):
+    """A clean JPEG, its thumbnail (JPEG), and its size in pixels."""
+
+    jpeg: bytes
+    thumbnail: bytes
+    width: int
+    height: int
+
+
+def clean(data: bytes) -> Picture:
+    """Re-encode an upload. Nothing of the original file survives but its pixels: no position, no
+    camera, no trailing bytes. CPU-bound: call it in a thread.
+
+    Raises `TooLarge` for more than 10 MiB or 50 million pixels, `NotAPicture` for anything that is
+    not a whole JPEG, PNG or WebP, whatever its name or type says.
+    """
+    if len(data) > UPLOAD_BYTES:
+        raise TooLarge("照片超过 10 MB，请压缩后再上传。")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                if opened.width * opened.height > PIXELS_MOST:
+                    raise TooLarge("照片像素太大，请用较低的清晰度重新拍照。")
+                opened.draft("RGB", (SIDE_MOST, SIDE_MOST))
+                upright = ImageOps.exif_transpose(opened)
+                image = upright.convert("RGB")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise TooLarge("照片像素太大，请用较低的清晰度重新拍照。") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
+        # Pillow's decoders raise all of these on broken files.
+        raise NotAPicture from None
+    image.thumbnail((SIDE_MOST, SIDE_MOST))
+    jpeg = _jpeg(image)
+    width, height = image.size
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return Picture(jpeg, _jpeg(image), width, height)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=QUALITY, optimize=True)
+    return out.getvalue()

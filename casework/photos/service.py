@@ -1,0 +1,89 @@
+"""Photos go up before the form that names them, each under the hash of its bytes."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from casework.access import Actor, reach
+from casework.clock import Clock
+from casework.fields import FieldCipher
+from casework.ids import new_id
+from casework.photos import rules
+from casework.photos.model import Photo
+from casework.photos.store import PhotoStore
+from casework.problems import InvalidForm, Malformed, NotFound
+
+
+class Photos:
+    """Use cases about photos. `executor` runs the decoding, so that requests go on meanwhile."""
+
+    def __init__(self, store: PhotoStore, cipher: FieldCipher, clock: Clock, executor: Executor) -> None:
+        self._store = store
+        self._cipher = cipher
+        self._clock = clock
+        self._executor = executor
+
+    async def upload(self, actor: Actor, sha256: str, data: bytes) -> tuple[Photo, bool]:
+        """Keep a photo; (photo, whether it is new). Sending the same bytes again changes nothing.
+
+        Raises `Malformed` when the bytes do not have the hash they claim, and what `rules.clean` raises.
+        """
+        reach(actor, "photo.upload")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise Malformed("照片没有传完整，请重新上传。")
+        if known := await self._store.find(actor.person_id, sha256):
+            return known, False
+        loop = asyncio.get_running_loop()
+        picture = await loop.run_in_executor(self._executor, rules.clean, data)
+        id_ = new_id()
+        sealed = self._cipher.seal(picture.jpeg, "photos", id_, "picture")
+        file = await self._store.put_picture(id_, sealed.pop("ciphertext"))
+        photo: Photo = {
+            "_id": id_,
+            "owner": actor.person_id,
+            "sha256": sha256,
+            "width": picture.width,
+            "height": picture.height,
+            "size": len(picture.jpeg),
+            "file": file,
+            "sealed": sealed,
+            "thumbnail": self._cipher.seal(picture.thumbnail, "photos", id_, "thumbnail"),
+            "created_at": self._clock.now(),
+            "version": 1,
+            "schema": 1,
+        }
+        if await self._store.add(photo):
+            return photo, True
+        # The same photo came twice at once: the other one stays.
+        await self._store.delete_picture(file)
+        known = await self._store.find(actor.person_id, sha256)
+        if known is None:
+            raise NotFound
+        return known, False
+
+    async def has(self, actor: Actor, sha256: str) -> bool:
+        """Whether the actor's photo with this hash has arrived."""
+        reach(actor, "photo.upload")
+        return await self._store.find(actor.person_id, sha256) is not None
+
+    async def ids_of(self, actor: Actor, sha256s: Sequence[str], field: str) -> dict[str, str]:
+        """The ids of the actor's photos by hash; `InvalidForm` on `field` when any has not arrived."""
+        if not sha256s:
+            return {}
+        found = await self._store.owned(actor.person_id, sha256s)
+        missing = [h for h in sha256s if h not in found]
+        if missing:
+            message = f"有 {len(missing)} 张照片还没有传完，请等待上传完成"
+            raise InvalidForm(errors=[{"field": field, "message": message}])
+        return {h: found[h]["_id"] for h in sha256s}
+
+    async def picture(self, photo_id: str, thumbnail: bool) -> bytes:
+        """The JPEG of a photo. Whether somebody may see it is decided by what it belongs to."""
+        photo = await self._store.get(photo_id)
+        if photo is None:
+            raise NotFound
+        if thumbnail:
+            return self._cipher.open_bytes(photo["thumbnail"], "photos", photo["_id"], "thumbnail")
+        data = {**photo["sealed"], "ciphertext": await self._store.picture(photo["file"])}
+        return self._cipher.open_bytes(data, "photos", photo["_id"], "picture")

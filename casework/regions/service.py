@@ -1,0 +1,68 @@
+"""Looking places up, and reading the tree from a file."""
+
+from casework.clock import Clock
+from casework.problems import InvalidForm, NotFound
+from casework.regions.model import Region, RegionKind
+from casework.regions.store import RegionStore
+
+CACHE_SECONDS = 60.0
+CACHE_MOST = 100_000
+
+
+class Regions:
+    """Places by id, kept in memory for a minute: every request needs them and they hardly change."""
+
+    def __init__(self, store: RegionStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._cache: dict[str, tuple[float, Region]] = {}
+
+    async def get(self, id_: str) -> Region:
+        """One region; raises `NotFound`."""
+        now = self._clock.time()
+        held = self._cache.get(id_)
+        if held and 0 <= now - held[0] < CACHE_SECONDS:
+            return held[1]
+        region = await self._store.get(id_)
+        if region is None:
+            raise NotFound("没有找到这个地方，请重新选择所在村组。")
+        if len(self._cache) >= CACHE_MOST:
+            self._cache.clear()
+        self._cache[id_] = (now, region)
+        return region
+
+    async def place(self, id_: str) -> Region:
+        """The region as the place of a report: a village or a group; raises `InvalidForm`."""
+        try:
+            region = await self.get(id_)
+        except NotFound:
+            region = None
+        if region is None or region["kind"] not in (RegionKind.VILLAGE, RegionKind.GROUP):
+            message = "请选择到村或村民小组"
+            raise InvalidForm(errors=[{"field": "place", "message": message}])
+        return region
+
+    async def children(self, parent: str | None) -> list[Region]:
+        """The nodes right below `parent`; None gives the roots."""
+        return await self._store.children(parent)
+
+    async def find_by_code(self, code: str) -> Region | None:
+        """The region with this division code now, if there is one."""
+        return (await self._store.by_codes([code])).get(code)
+
+    async def by_code(self, code: str) -> Region:
+        """Like `find_by_code`; raises `NotFound`."""
+        found = await self.find_by_code(code)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def full_name(self, region: Region, since: RegionKind = RegionKind.TOWNSHIP) -> str:
+        """The place's name from the level `since` down, for example ``白石乡 枫木村 三组``."""
+        order = list(RegionKind)
+        names = [
+            node["name"]
+            for node in [await self.get(id_) for id_ in region["areas"]]
+            if node["kind"] != RegionKind.GRID and order.index(RegionKind(node["kind"])) >= order.index(since)
+        ]
+        return " ".join(names)

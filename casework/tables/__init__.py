@@ -1,0 +1,1 @@
+"""Code tables: what differs between places and years is data, dated and by area."""

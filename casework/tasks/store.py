@@ -1,0 +1,73 @@
+"""Tasks in MongoDB."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ASCENDING, ReturnDocument
+
+from casework.access import Reach
+from casework.tasks.model import LIVE, Task
+from casework.unit import Tx
+
+
+class TaskStore:
+    """Collection ``tasks``."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
+        self._tasks = database["tasks"]
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        order = [("due_at", ASCENDING), ("_id", ASCENDING)]
+        await self._tasks.create_index([("assignee", ASCENDING), *order])
+        await self._tasks.create_index([("areas", ASCENDING), *order])
+        await self._tasks.create_index("subject")
+        await self._tasks.create_index("next_alarm_at")
+
+    async def add(self, tx: Tx, task: Task) -> None:
+        """Insert a task."""
+        await self._tasks.insert_one(task, session=tx)
+
+    async def get(self, id_: str, tx: Tx | None = None) -> Task | None:
+        """One task."""
+        return await self._tasks.find_one({"_id": id_}, session=tx)
+
+    async def change(
+        self, tx: Tx, id_: str, version: int, states: Sequence[str], changes: Mapping[str, Any]
+    ) -> Task | None:
+        """Set fields of a task that still has this version and one of these states; None otherwise."""
+        return await self._tasks.find_one_and_update(
+            {"_id": id_, "version": version, "state": {"$in": list(states)}},
+            {"$set": dict(changes), "$inc": {"version": 1}},
+            return_document=ReturnDocument.AFTER,
+            session=tx,
+        )
+
+    async def page(
+        self, allowed: Reach, states: Sequence[str], after: Sequence[Any] | None, limit: int
+    ) -> list[Task]:
+        """Tasks in reach by due time; `after` is the (due time in seconds, id) of the last one seen."""
+        mine: list[dict[str, Any]] = []
+        if allowed.staff_id:
+            mine.append({"assignee": allowed.staff_id})
+        if allowed.areas:
+            mine.append({"areas": {"$in": list(allowed.areas)}})
+        query: dict[str, Any] = {"$and": [{"$or": mine}, {"state": {"$in": list(states)}}]}
+        if after:
+            due = datetime.fromtimestamp(float(after[0]), UTC)
+            query["$and"].append(
+                {"$or": [{"due_at": {"$gt": due}}, {"due_at": due, "_id": {"$gt": str(after[1])}}]}
+            )
+        return await self._tasks.find(query).sort([("due_at", 1), ("_id", 1)]).to_list(limit)
+
+    async def with_alarm_due(self, now: datetime, limit: int) -> list[Task]:
+        """Live tasks whose earliest alarm is due."""
+        return (
+            await self._tasks.find({"next_alarm_at": {"$lte": now}}).sort("next_alarm_at", 1).to_list(limit)
+        )
+
+    async def count_live(self) -> int:
+        """How many tasks are neither done nor cancelled."""
+        return await self._tasks.count_documents({"state": {"$in": list(LIVE)}})

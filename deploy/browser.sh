@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Makes sure that the browser tests find Chromium and a Chinese font, both from Debian's packages.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/apt.sh
+source deploy/apt.sh
+
+missing=()
+command -v chromium >/dev/null || missing+=(chromium)
+# A folder that does not exist makes find fail although it looks into the others.
+fonts=$(find /usr/share/fonts /usr/local/share/fonts "${HOME:-/nonexistent}/.fonts" \
+    \( -iname 'wqy*' -o -iname '*NotoSansCJK*' \) -print -quit 2>/dev/null || true)
+if [ -z "$fonts" ]; then
+    missing+=(fonts-wqy-microhei)
+fi
+if [ "${#missing[@]}" -gt 0 ] && ! try_install "${missing[@]}"; then
+    printf '%s\n' "浏览器测试需要系统软件包，请执行：apt-get install ${missing[*]}，然后再执行 make test。" >&2
+    exit 1
+fi

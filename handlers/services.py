@@ -1,0 +1,93 @@
+"""What handlers are given: the use cases, and the ports that the server fills."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from casework.account.service import Account
+from casework.clock import Clock
+from casework.intake.service import Intakes
+from casework.notices.service import Notices
+from casework.photos.service import Photos
+from casework.regions.service import Regions
+from casework.staff.service import StaffService
+from casework.tables.service import Tables
+from casework.tasks.service import Tasks
+from wechat.client import MiniProgramSession
+from wechat.codec import Codec
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who a session token stands for. `staff_id` is set for somebody bound to a member of staff."""
+
+    person_id: str
+    app_id: str
+    openid: str
+    staff_id: str | None
+
+
+class Sessions(Protocol):
+    """Opaque, revocable, expiring sessions. All methods raise `Away` when their store is away."""
+
+    async def open(self, session: Session) -> str:
+        """A new token for a session."""
+
+    async def check(self, token: str, limit: str) -> Session:
+        """The session of a token, counted against the rate limit named `limit`.
+
+        Raises `NotSignedIn` or `TooOften`.
+        """
+
+    async def close(self, token: str) -> None:
+        """End one session."""
+
+    async def close_all(self, person_id: str) -> None:
+        """End all sessions of a person."""
+
+    async def count(self, limit: str, key: str) -> None:
+        """Count one use of something that has no session yet; raises `TooOften`."""
+
+
+class Seen(Protocol):
+    """The fast path of de-duplication. It may forget; the database is what decides."""
+
+    async def has(self, key: str) -> bool:
+        """Whether the key was noted a short while ago; False when the store is away."""
+
+    async def note(self, key: str) -> None:
+        """Note a key; does nothing when the store is away."""
+
+
+class Watch(Protocol):
+    """Counts what handlers see."""
+
+    def callback(self, kind: str, outcome: str) -> None:
+        """One callback: its kind (``text``, ``event.click`` …) and what became of it."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that handlers may use."""
+
+    account: Account
+    intakes: Intakes
+    notices: Notices
+    photos: Photos
+    regions: Regions
+    staff: StaffService
+    tables: Tables
+    tasks: Tasks
+    clock: Clock
+    sessions: Sessions
+    seen: Seen
+    watch: Watch
+    codec: Codec
+    code_to_session: Callable[[str], Awaitable[MiniProgramSession]]
+    mp_app_id: str
+    wake: Callable[[], None]
+    """Tell the workers that there is something to send; cheap, never raises."""
+    health: Mapping[str, Callable[[], Awaitable[None]]]
+    """One probe for each part that we need; a probe raises when its part is away."""
+    oldest_client: tuple[int, ...]
+    version: str

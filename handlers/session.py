@@ -1,0 +1,120 @@
+"""Signing in, and binding a phone to a member of staff."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from casework.forms import Form
+from casework.problems import Away, BadCode
+from handlers.answers import BindingCodeShape, SessionShape, WhoShape
+from handlers.base import Handler, Routes, described, needs, public
+from handlers.services import Session
+from wechat.errors import WeChatError, WeChatFailure
+
+SESSION_SECONDS = 7 * 24 * 3600
+
+
+class CodeForm(Form):
+    """The code of ``wx.login``."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class BindingForm(Form):
+    """A staff number and the code that the supervisor gave."""
+
+    staff_no: Annotated[str, StringConstraints(min_length=2, max_length=20)]
+    code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
+
+
+class BindingCodeForm(Form):
+    """Whose phone is to be bound."""
+
+    staff_no: Annotated[str, StringConstraints(min_length=2, max_length=20)]
+
+
+async def who(handler: Handler, person_id: str, staff_id: str | None) -> dict[str, object]:
+    """Who somebody is, as they may see it themselves."""
+    grants, name = [], None
+    if staff_id:
+        staff = await handler.services.staff.get(staff_id)
+        name = staff["name"]
+        for grant in staff["grants"]:
+            region = await handler.services.regions.get(grant["node"])
+            grants.append({"role": grant["role"], "region": region["_id"], "region_name": region["name"]})
+    return {"person": person_id, "staff": staff_id, "staff_name": name, "grants": grants}
+
+
+class SessionHandler(Handler):
+    """/api/session"""
+
+    @public
+    @described("小程序登录", body=CodeForm, answers={201: SessionShape})
+    async def post(self) -> None:
+        """Exchange a log-in code for a session."""
+        await self.services.sessions.count("login", self.request.remote_ip or "")
+        form = self.form(CodeForm)
+        try:
+            found = await self.services.code_to_session(form.code)
+        except WeChatError:
+            raise BadCode("登录没有成功，请重新打开小程序。") from None
+        except WeChatFailure:
+            raise Away("微信暂时没有应答，请稍后再试。") from None
+        app_id = self.services.mp_app_id
+        person_id = await self.services.account.meet(app_id, found.openid, found.unionid)
+        staff = await self.services.staff.of_person(person_id)
+        staff_id = staff["_id"] if staff else None
+        # A token that the client brought along is never taken over: each log-in makes a fresh one.
+        token = await self.services.sessions.open(Session(person_id, app_id, found.openid, staff_id))
+        body = await who(self, person_id, staff_id)
+        self.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
+
+    @needs("session.read")
+    @described("我是谁", answers={200: WhoShape})
+    async def get(self) -> None:
+        """Who is signed in."""
+        self.answer(await who(self, self.actor.person_id, self.actor.staff_id))
+
+    @needs("session.end")
+    @described("退出登录", answers={204: "text/plain"})
+    async def delete(self) -> None:
+        """End this session."""
+        await self.services.sessions.close(self.token)
+        self.set_status(204)
+        self.finish()
+
+
+class BindingHandler(Handler):
+    """/api/staff-binding"""
+
+    @needs("binding.use", "bind")
+    @described("绑定工作人员身份", body=BindingForm, answers={201: SessionShape})
+    async def post(self) -> None:
+        """Bind the signed-in person; all their sessions end, and a new one begins."""
+        form = self.form(BindingForm)
+        staff = await self.services.staff.bind(self.actor, form.staff_no, form.code)
+        await self.services.sessions.close_all(self.actor.person_id)
+        session = Session(self.actor.person_id, self.actor.app_id, self.actor.openid, staff["_id"])
+        token = await self.services.sessions.open(session)
+        body = await who(self, self.actor.person_id, staff["_id"])
+        self.services.wake()
+        self.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
+
+
+class BindingCodeHandler(Handler):
+    """/api/staff-binding/codes"""
+
+    @needs("binding.issue", "write")
+    @described("发放绑定码", body=BindingCodeForm, answers={201: BindingCodeShape}, command=True)
+    async def post(self) -> None:
+        """Make the single-use code for a member of staff in reach."""
+        form = self.form(BindingCodeForm)
+        command = self.command("binding.issue")
+        self.answer_command(await self.services.staff.issue_code(self.actor, command, form.staff_no))
+
+
+routes: Routes = [
+    (r"/api/session", SessionHandler),
+    (r"/api/staff-binding", BindingHandler),
+    (r"/api/staff-binding/codes", BindingCodeHandler),
+]

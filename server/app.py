@@ -1,0 +1,109 @@
+"""The web process: the application, its log, and a stop that loses nothing."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler
+
+from casework.photos.rules import UPLOAD_BYTES
+from handlers.base import NoSuchPage, check_access
+from handlers.openapi import document
+from handlers.routes import routes
+from server.metrics import Metrics, serve_metrics
+from server.parts import Parts, parts_for
+from server.settings import Settings
+from server.supervisor import interrupts
+
+STOP_SECONDS = 10.0
+FLUSH_SECONDS = 1.0
+#: Headers of more than this are nobody's whom we serve.
+HEADER_BYTES = 16 * 1024
+BODY_SECONDS = 60.0
+IDLE_SECONDS = 75.0
+
+
+def log_request(metrics: Metrics) -> Any:
+    """The log function: one entry a request, by the route's pattern, so that no id or token is in it."""
+    log = structlog.get_logger("request")
+
+    def write(handler: RequestHandler) -> None:
+        route = getattr(handler, "route", "none")
+        seconds = handler.request.request_time()
+        status, method = handler.get_status(), handler.request.method or ""
+        metrics.requests.labels(method, route, str(status)).observe(seconds)
+        level = log.error if status >= 500 else log.info
+        level("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+        # One connection's requests share a context; the next one must not carry this one's id.
+        structlog.contextvars.clear_contextvars()
+
+    return write
+
+
+def make_application(parts: Parts) -> Application:
+    """The application; raises `UndecidedAccess` when a handler says nothing about who may call it."""
+    check_access(routes)
+    return Application(
+        [(path, handler, {}, path) for path, handler in _with_routes()],
+        default_handler_class=NoSuchPage,
+        services=parts.services,
+        openapi=document(routes, parts.services.version),
+        log_function=log_request(parts.metrics),
+        compress_response=False,
+    )
+
+
+def _with_routes() -> list[tuple[str, type[RequestHandler]]]:
+    """Each handler as a subclass that knows its own pattern, for logs and metrics."""
+    return [(path, type(handler.__name__, (handler,), {"route": path})) for path, handler in routes]
+
+
+async def _flush_for_ever(parts: Parts) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        with contextlib.suppress(Exception):  # What could not be written is only a hint for a channel.
+            await parts.services.account.flush()
+
+
+class Running:
+    """A server that listens; `close` lets what is under way come to its end."""
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self._parts = parts
+        self._server = HTTPServer(
+            make_application(parts),
+            max_header_size=HEADER_BYTES,
+            max_body_size=UPLOAD_BYTES,
+            max_buffer_size=UPLOAD_BYTES + HEADER_BYTES,
+            body_timeout=BODY_SECONDS,
+            idle_connection_timeout=IDLE_SECONDS,
+        )
+        self._server.listen(settings.port, settings.address, reuse_port=True)
+        self._metrics = serve_metrics(parts.metrics, settings.metrics_port)
+        self._flushing = asyncio.ensure_future(_flush_for_ever(parts))
+
+    async def close(self) -> None:
+        """Stop listening, finish what was accepted, write what was only noted."""
+        self._server.stop()
+        self._metrics.stop()
+        self._flushing.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._server.close_all_connections(), STOP_SECONDS)
+        await self._parts.waker.close()
+        with contextlib.suppress(Exception):
+            await self._parts.services.account.flush()
+
+
+async def serve(settings: Settings) -> None:
+    """Run the web process until it is told to stop."""
+    log = structlog.get_logger()
+    async with parts_for(settings) as parts:
+        running = Running(parts)
+        log.info("serving", port=settings.port)
+        with interrupts(lambda: None) as asked:
+            await asked.wait()
+        log.info("stopping")
+        await running.close()

@@ -1,0 +1,204 @@
+"""The `fangpin` command: what there is to start, and how expected problems are told.
+
+The commands themselves are imported when they are called, so that `fangpin --help` answers at once and
+a production process loads nothing of the demo.
+"""
+
+import asyncio
+import errno
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.rich_utils
+
+from casework.problems import Problem
+from server import CannotRun
+from server.clock import clock_for
+from server.demo import load_attached_settings, read_run, run_demo
+from server.logs import configure_logging
+from server.settings import PREFIX, Mode, Settings, load_settings
+
+_EXPECTED = 2
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="fangpin",
+    help="防贫：让遇到困难的群众通过微信求助，让负责的人马上知道。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+audit_app = typer.Typer(help="审计记录。", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
+
+
+class ImportKind(StrEnum):
+    """What `fangpin import` reads."""
+
+    REGIONS = "regions"
+    STAFF = "staff"
+
+
+@app.command()
+def demo() -> None:
+    """在本机启动完整演示，不需要任何准备。
+
+    包括数据库、微信模拟器、服务、后台进程和演示数据；数据保存在 FANGPIN_DATA_DIR（默认 ./var）。
+    """
+    given = {**os.environ, f"{PREFIX}MODE": Mode.DEMO.value}
+    _complete(run_demo(load_settings(given), given=given))
+
+
+@app.command()
+def serve() -> None:
+    """启动服务（公众号回调、接口、网页）。"""
+    from server.app import serve as run  # noqa: PLC0415
+
+    _work(run, sys.stdout)
+
+
+@app.command()
+def worker() -> None:
+    """启动后台进程（发送通知、催办、封存审计记录）。"""
+    from server.worker import run_worker  # noqa: PLC0415
+
+    _work(run_worker, sys.stdout)
+
+
+@app.command()
+def simulator() -> None:
+    """启动微信模拟器（不能用于正式环境）。"""
+    from server.simulate import run_simulator  # noqa: PLC0415
+
+    _work(run_simulator, sys.stdout)
+
+
+@app.command()
+def seed() -> None:
+    """写入演示数据。"""
+    from server.seed import seed as run  # noqa: PLC0415
+
+    _work(run)
+
+
+@app.command(name="import")
+def import_file(
+    kind: Annotated[ImportKind, typer.Argument(help="regions（行政区划）或 staff（工作人员）。")],
+    file: Annotated[Path, typer.Argument(help="要导入的文件。")],
+) -> None:
+    """从文件导入行政区划或工作人员。"""
+    if not file.is_file():
+        raise CannotRun(f"找不到文件 {file}。")
+    from server.importing import import_file as run  # noqa: PLC0415
+
+    report = _work(lambda settings: run(settings, kind.value, file))
+    typer.echo(str(report))
+
+
+@app.command()
+def migrate() -> None:
+    """把数据库升级到本版本；中断后可以再次执行。"""
+    from server.migrate import migrate as run  # noqa: PLC0415
+
+    _work(run)
+
+
+@audit_app.command()
+def verify() -> None:
+    """检查审计记录是否被删改。"""
+    from server.audit import verify as run  # noqa: PLC0415
+
+    raise typer.Exit(_work(run))
+
+
+@app.command()
+def settings() -> None:
+    """列出当前生效的设置，密钥和密码不显示。"""
+    values = load_attached_settings()
+    run = read_run(values.data_dir)
+    if run is not None and values.mongodb_uri.get_secret_value() == run.environment.get(
+        f"{PREFIX}MONGODB_URI"
+    ):
+        typer.echo(f"# 正在运行的演示：{run.public_url}（进程 {run.pid}）")
+    for name, value in sorted(values.masked().items()):
+        typer.echo(f"{name}={value}")
+
+
+@audit_app.callback()
+def _audit() -> None:
+    """Keep `audit` a group although it has a single command so far."""
+
+
+def main() -> None:
+    """Run the command line; an expected problem ends it with its sentence and status 2."""
+    typer.rich_utils.OPTIONS_PANEL_TITLE = "选项"
+    typer.rich_utils.COMMANDS_PANEL_TITLE = "命令"
+    typer.rich_utils.ARGUMENTS_PANEL_TITLE = "参数"
+    typer.rich_utils.ERRORS_PANEL_TITLE = "错误"
+    with _told():
+        app()
+
+
+def _work(command: Callable[[Settings], Awaitable[Any]], log_to: Any = None) -> Any:
+    """Run a command with the settings of this machine and its log entries on the given stream."""
+    values = load_attached_settings()
+    # Commands for people keep standard output for their result.
+    configure_logging(values.log_level, clock_for(values), (log_to or sys.stderr).buffer)
+    return _complete(command(values))
+
+
+def _complete(work: Awaitable[Any]) -> Any:
+    async def run() -> Any:
+        return await work
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell expected problems in one sentence; everything else keeps its traceback."""
+    try:
+        yield
+    except CannotRun as problem:
+        _refuse(str(problem))
+    except Problem as problem:
+        _refuse("\n".join([problem.title, *(f"  {error.get('message', error)}" for error in problem.errors)]))
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+    except Exception as error:
+        sentence = _sentence_for(error)
+        if sentence is None:
+            raise
+        _refuse(sentence)
+
+
+def _sentence_for(error: Exception) -> str | None:
+    """Return what to say about a library's error that has a plain cause, or None."""
+    import pymongo.errors  # noqa: PLC0415
+    import redis.exceptions  # noqa: PLC0415
+
+    if isinstance(error, pymongo.errors.ConnectionFailure):
+        return f"连不上 MongoDB，请检查它是否在运行、{PREFIX}MONGODB_URI 是否正确。"
+    if isinstance(error, pymongo.errors.OperationFailure) and error.code in (13, 18):
+        return f"MongoDB 拒绝了登录，请检查 {PREFIX}MONGODB_URI 里的用户、密码和权限。"
+    if isinstance(error, redis.exceptions.ConnectionError):
+        return f"连不上 Redis，请检查它是否在运行、{PREFIX}REDIS_URL 是否正确。"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        settings_of_ports = "、".join(
+            f"{PREFIX}{name}" for name in ("PORT", "METRICS_PORT", "SIMULATOR_PORT")
+        )
+        return f"端口已被其他程序占用，请用 {settings_of_ports} 换一个端口。"
+    if isinstance(error, PermissionError) and error.filename:
+        return f"没有权限读写 {error.filename}。"
+    return None
+
+
+def _refuse(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+    raise SystemExit(_EXPECTED)

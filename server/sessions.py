@@ -1,0 +1,138 @@
+"""Sessions, rate limits and other short memory in Redis.
+
+Losing Redis logs people out and loses nothing else.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from casework.clock import Clock
+from casework.problems import Away, NotSignedIn, TooOften
+from handlers.services import Session
+from handlers.session import SESSION_SECONDS
+
+#: Uses per window of seconds, by the name of the limit: per session, or per address before there is one.
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "read": (600, 60),
+    "write": (120, 60),
+    "submit": (60, 60),
+    "photo": (240, 60),
+    "bind": (20, 600),
+    "login": (120, 60),
+}
+SEEN_SECONDS = 120
+TOKEN_BYTES = 32
+
+
+def _digest(token: str) -> str:
+    # What stands in Redis must not be good for signing in.
+    return hashlib.sha256(token.encode()).hexdigest()[:40]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+class RedisSessions:
+    """Sessions by the digest of their token; see `handlers.services.Sessions`."""
+
+    def __init__(self, redis: "Redis", clock: Clock, limits: Mapping[str, tuple[int, int]] = LIMITS) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._limits = limits
+
+    def _rate(self, limit: str, key: str) -> tuple[str, int, int]:
+        most, window = self._limits[limit]
+        return f"rate:{limit}:{key}:{int(self._clock.time() // window)}", most, window
+
+    async def open(self, session: Session) -> str:
+        """A new token for a session."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        digest = _digest(token)
+        value = orjson.dumps([session.person_id, session.app_id, session.openid, session.staff_id])
+        people = f"sessions-of:{session.person_id}"
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.set(f"session:{digest}", value, ex=SESSION_SECONDS)
+                pipe.sadd(people, digest)
+                pipe.expire(people, SESSION_SECONDS)
+                await pipe.execute()
+        except RedisError as error:
+            raise Away from error
+        return token
+
+    async def check(self, token: str, limit: str) -> Session:
+        """The session of a token, and one use counted, in one round trip."""
+        if not token or len(token) > 100:
+            raise NotSignedIn
+        digest = _digest(token)
+        rate, most, window = self._rate(limit, digest)
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.get(f"session:{digest}")
+                pipe.incr(rate)
+                pipe.expire(rate, window)
+                value, used, _ = await pipe.execute()
+        except RedisError as error:
+            raise Away from error
+        if value is None:
+            raise NotSignedIn
+        if used > most:
+            raise TooOften(retry_after=window)
+        person_id, app_id, openid, staff_id = orjson.loads(value)
+        return Session(person_id, app_id, openid, staff_id)
+
+    async def close(self, token: str) -> None:
+        """End one session."""
+        try:
+            await self._redis.delete(f"session:{_digest(token)}")
+        except RedisError as error:
+            raise Away from error
+
+    async def close_all(self, person_id: str) -> None:
+        """End all sessions of a person."""
+        people = f"sessions-of:{person_id}"
+        try:
+            digests = await self._redis.smembers(people)
+            await self._redis.delete(people, *(f"session:{_text(d)}" for d in digests))
+        except RedisError as error:
+            raise Away from error
+
+    async def count(self, limit: str, key: str) -> None:
+        """Count one use by somebody without a session; raises `TooOften`."""
+        rate, most, window = self._rate(limit, key)
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.incr(rate)
+                pipe.expire(rate, window)
+                used, _ = await pipe.execute()
+        except RedisError as error:
+            raise Away from error
+        if used > most:
+            raise TooOften(retry_after=window)
+
+
+class RedisSeen:
+    """Keys of callbacks taken a short while ago. The unique index is what decides."""
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+
+    async def has(self, key: str) -> bool:
+        """Whether the key was noted; False when Redis is away."""
+        try:
+            return bool(await self._redis.exists(f"seen:{key}"))
+        except RedisError:
+            return False
+
+    async def note(self, key: str) -> None:
+        """Note a key for two minutes, longer than WeChat's three tries take."""
+        try:
+            await self._redis.set(f"seen:{key}", b"1", ex=SEEN_SECONDS)
+        except RedisError:
+            return

@@ -1,0 +1,135 @@
+"""The worker process: messages, events, alarms, and the seal. Any number of them may run."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from casework.notices.model import Notice
+from server.events import Events
+from server.metrics import serve_metrics
+from server.parts import Parts, parts_for
+from server.settings import Settings
+from server.supervisor import interrupts
+from server.wake import listen
+
+#: How long a loop sleeps when nothing wakes it.
+POLL_SECONDS = 0.5
+ALARM_SECONDS = 1.0
+SEAL_SECONDS = 0.5
+FAULT_SECONDS = 1.0
+#: How many people are written to at once.
+IN_FLIGHT = 64
+STOP_SECONDS = 12.0
+
+
+class Worker:
+    """The loops of one worker process. Each piece of work is claimed, so that loops never collide."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._events = Events(parts)
+        self._woken = {name: asyncio.Event() for name in ("outbox", "events")}
+        self._hint = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._log = structlog.get_logger()
+
+    async def run(self, until: Awaitable[object]) -> None:
+        """Work until `until` is done; what is being sent is finished first."""
+        loops = [
+            asyncio.ensure_future(listen(self._parts.redis, self._hint)),
+            asyncio.ensure_future(self._spread_hints()),
+            asyncio.ensure_future(self._loop(self._carry, POLL_SECONDS, self._woken["outbox"])),
+            asyncio.ensure_future(self._loop(self._apply_events, POLL_SECONDS, self._woken["events"])),
+            asyncio.ensure_future(self._loop(self._fire_alarms, ALARM_SECONDS)),
+            asyncio.ensure_future(self._loop(self._seal, SEAL_SECONDS)),
+        ]
+        try:
+            await until
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=STOP_SECONDS)
+
+    async def _spread_hints(self) -> None:
+        while True:
+            await self._hint.wait()
+            self._hint.clear()
+            for event in self._woken.values():
+                event.set()
+
+    async def _loop(
+        self, work: Callable[[], Awaitable[bool]], pause: float, woken: asyncio.Event | None = None
+    ) -> None:
+        """Repeat `work`; when it says that there was nothing, wait for a hint or the pause."""
+        while True:
+            try:
+                busy = await work()
+            except Exception as error:  # A loop outlives whatever its database or platform does.
+                self._log.error("worker fault", work=work.__name__, exc_info=error)
+                await asyncio.sleep(FAULT_SECONDS)
+                continue
+            if busy:
+                continue
+            if woken is None:
+                await asyncio.sleep(pause)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), pause)
+            woken.clear()
+
+    async def _carry(self) -> bool:
+        """Claim messages and start carrying them; true when there may be more."""
+        room = IN_FLIGHT - len(self._sending)
+        if room <= 0:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        groups = await self._parts.postman.claim(room)
+        for group in groups:
+            task = asyncio.ensure_future(self._carry_group(group))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return bool(groups)
+
+    async def _carry_group(self, group: list[Notice]) -> None:
+        try:
+            await self._parts.postman.carry_group(group)
+        except Exception as error:  # The lease brings the messages back.
+            self._log.error("carrying failed", exc_info=error)
+
+    async def _apply_events(self) -> bool:
+        return await self._events.apply_next()
+
+    async def _fire_alarms(self) -> bool:
+        fired = await self._parts.services.tasks.fire_alarms()
+        if fired:
+            self._woken["outbox"].set()
+        return fired > 0
+
+    async def _seal(self) -> bool:
+        return await self._parts.sealer.seal() > 0
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run a worker until it is told to stop."""
+    log = structlog.get_logger()
+    async with parts_for(settings) as parts:
+
+        async def refresh() -> None:
+            now = parts.clock.now()
+            oldest = await parts.stores.notices.oldest_due()
+            parts.metrics.outbox_age.set((now - oldest).total_seconds() if oldest else 0)
+            parts.metrics.outbox_size.set(await parts.stores.notices.count_on_the_way())
+            unsealed = await parts.stores.audit.oldest_unsealed()
+            parts.metrics.unsealed_age.set((now - unsealed).total_seconds() if unsealed else 0)
+
+        server = serve_metrics(parts.metrics, settings.metrics_port, refresh=refresh)
+        log.info("working")
+        with interrupts(lambda: None) as asked:
+            await Worker(parts).run(asked.wait())
+        log.info("stopping")
+        server.stop()

@@ -1,0 +1,554 @@
+"""What the simulated platform remembers: people, what is on their phones, calls, faults, codes, templates.
+
+Everything is in memory, bounded by `limits.MEMORY`, and found by key: nothing here scans all people or
+messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+import secrets
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+import orjson
+
+from wechat.simulator.limits import MEMORY, PLATFORM
+from wechat.simulator.tokens import AppKind
+
+Direction = Literal["in", "out", "system"]
+Channel = Literal["template", "subscription", "customer", "reply", "own", "system"]
+DropWhen = Literal["before", "after"]
+
+# These travel in URLs and bodies of the platform's calls, and nobody who reads the calls needs them.
+SECRET_FIELDS = ("access_token", "secret", "appsecret", "component_access_token")
+
+
+def instant(seconds: float) -> str:
+    """Return unix seconds as an ISO 8601 instant in UTC with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class Person:
+    """Somebody with a phone.
+
+    `oa_openid` and `mp_openid` are the same person's ids in the official account and the mini program;
+    `unionid` joins them. `blocked` means that the follower refuses the account's messages. Times are unix
+    seconds.
+    """
+
+    oa_openid: str
+    mp_openid: str
+    unionid: str
+    nickname: str
+    name: str | None = None
+    role_hint: str | None = None
+    phone: str | None = None
+    following: bool = True
+    blocked: bool = False
+    subscribed_at: float | None = None
+    subscribe_scene: str = "ADD_SCENE_SEARCH"
+    qr_scene: str = ""
+    last_interaction_at: float | None = None
+    customer_messages: int = 0
+    # How many more subscription notices of a template an application may send.
+    consents: Counter[tuple[AppKind, str]] = field(default_factory=Counter)
+    entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=MEMORY.entries_a_person))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the person as `/_sim/users` shows one."""
+        return {
+            "openid": self.oa_openid,
+            "oa_openid": self.oa_openid,
+            "mp_openid": self.mp_openid,
+            "unionid": self.unionid,
+            "nickname": self.nickname,
+            "name": self.name,
+            "role_hint": self.role_hint,
+            "phone": self.phone,
+            "follow": self.following,
+            "blocked": self.blocked,
+            "subscribe_time": int(self.subscribed_at) if self.subscribed_at is not None else None,
+        }
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One line of a person's chat with the account.
+
+    `direction` is "in" for what the account sent, "out" for what the person sent, "system" for WeChat's own
+    lines. `called_at` is when the platform was asked, `received_at` when it reached the phone (unix seconds).
+    """
+
+    seq: int
+    owner: Person
+    direction: Direction
+    channel: Channel
+    received_at: float
+    called_at: float
+    text: str = ""
+    title: str | None = None
+    fields: list[dict[str, str]] = field(default_factory=list)
+    data: dict[str, Any] | None = None
+    url: str | None = None
+    miniprogram: dict[str, Any] | None = None
+    msgid: int | None = None
+    client_msg_id: str | None = None
+    template_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as `/_sim/inbox`, `/_sim/chat` and the stream show one."""
+        return {
+            "seq": self.seq,
+            "openid": self.owner.oa_openid,
+            "direction": self.direction,
+            "channel": self.channel,
+            "at": instant(self.received_at),
+            "received_at": self.received_at,
+            "called_at": self.called_at,
+            "title": self.title,
+            "text": self.text,
+            "fields": self.fields,
+            "data": self.data,
+            "url": self.url,
+            "miniprogram": self.miniprogram,
+            # Real message ids are longer than a browser's numbers are exact, so a reader gets the text as
+            # well.
+            "msgid": self.msgid,
+            "msgid_text": str(self.msgid) if self.msgid is not None else None,
+            "client_msg_id": self.client_msg_id,
+            "template_id": self.template_id,
+        }
+
+
+class People:
+    """Everybody, found by any of their three ids, and the newest entries of all of them in order."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Person] = {}
+        self._by_oa: dict[str, Person] = {}
+        self._entries: deque[Entry] = deque()
+        self._arrivals: set[asyncio.Future[None]] = set()
+        self._seq = 0
+
+    def clear(self) -> None:
+        """Forget everybody and everything on their phones."""
+        self.clear_entries()
+        self._by_id.clear()
+        self._by_oa.clear()
+
+    def clear_entries(self) -> None:
+        """Empty every phone; sequence numbers go on, so that a reader's `after` stays valid."""
+        for person in self._by_oa.values():
+            person.entries.clear()
+        self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._by_oa)
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self._by_oa.values())
+
+    def find(self, openid: str) -> Person | None:
+        """Return whoever has this official-account openid, mini-program openid or unionid."""
+        return self._by_id.get(openid)
+
+    def follower(self, oa_openid: str) -> Person | None:
+        """Return whoever has this official-account openid, following or not."""
+        return self._by_oa.get(oa_openid)
+
+    def add(self, person: Person) -> None:
+        """Remember a person under all three ids."""
+        self._by_oa[person.oa_openid] = person
+        for key in (person.oa_openid, person.mp_openid, person.unionid):
+            self._by_id[key] = person
+
+    def put(self, person: Person, **values: Any) -> Entry:
+        """Put a new entry on the person's phone, and drop the oldest of all beyond the bound."""
+        self._seq += 1
+        entry = Entry(seq=self._seq, owner=person, **values)
+        person.entries.append(entry)
+        self._entries.append(entry)
+        if len(self._entries) > MEMORY.entries_in_all:
+            oldest = self._entries.popleft()
+            # The person's own bound may have dropped it before.
+            if oldest.owner.entries and oldest.owner.entries[0] is oldest:
+                oldest.owner.entries.popleft()
+        if self._arrivals:
+            self.wake()
+        return entry
+
+    def wake(self) -> None:
+        """Let everybody who waits for an arrival look again."""
+        for waiting in self._arrivals:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._arrivals.clear()
+
+    def entries(self, person: Person | None) -> deque[Entry]:
+        """Return one person's entries, or everybody's newest for None, in the order of arrival."""
+        return self._entries if person is None else person.entries
+
+    async def arrival(self, seconds: float) -> None:
+        """Wait until something is put on any phone, but not longer than `seconds`."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._arrivals.add(waiting)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(waiting, seconds)
+        finally:
+            self._arrivals.discard(waiting)
+
+
+def new_openid(prefix: str = "o") -> str:
+    """Return an id of 28 characters, as long as the platform's."""
+    return prefix + secrets.token_urlsafe(24)[: 28 - len(prefix)]
+
+
+# --- templates ------------------------------------------------------------------------------------
+
+PLACEHOLDER = re.compile(r"^\s*(?P<label>.*?)[：:\s]*\{\{\s*(?P<key>\w+)\.DATA\s*\}\}", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A message template; `content` holds lines such as `编号:{{character_string1.DATA}}`."""
+
+    template_id: str
+    title: str
+    content: str
+    primary_industry: str = "政府与公共事业"
+    deputy_industry: str = "政府|公共事业"
+    example: str = ""
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """(key, label) of every placeholder, in order."""
+        return [
+            (match["key"], match["label"] or match["key"]) for match in PLACEHOLDER.finditer(self.content)
+        ]
+
+
+class Templates:
+    """The templates registered for each application."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all templates; until one is registered again every template id is accepted."""
+        self._by_app: dict[str, dict[str, tuple[Template, list[tuple[str, str]]]]] = {}
+
+    def add(self, app_id: str, template: Template) -> None:
+        """Register or replace a template."""
+        self._by_app.setdefault(app_id, {})[template.template_id] = (template, template.keys)
+
+    def remove(self, app_id: str, template_id: str) -> bool:
+        """Remove a template and tell whether it was there."""
+        return self._by_app.get(app_id, {}).pop(template_id, None) is not None
+
+    def known(self, app_id: str) -> list[Template]:
+        """Return the application's templates in the order of their registration."""
+        return [template for template, _ in self._by_app.get(app_id, {}).values()]
+
+    def lookup(self, app_id: str, template_id: str) -> tuple[Template, list[tuple[str, str]]] | None:
+        """Return a template with its (key, label) pairs."""
+        return self._by_app.get(app_id, {}).get(template_id)
+
+    def open_to_any(self, app_id: str) -> bool:
+        """Whether any template id is accepted: none was ever registered for the application."""
+        return app_id not in self._by_app
+
+
+# --- single-use codes -----------------------------------------------------------------------------
+
+CodeKind = Literal["login", "oauth", "phone"]
+
+
+@dataclass(slots=True, eq=False)
+class Code:
+    """A single-use code that an application exchanges for a person's ids or phone number."""
+
+    kind: CodeKind
+    app: AppKind
+    person: Person
+    expires_at: float
+    scope: str = ""
+    used: bool = False
+
+
+class Codes:
+    """Codes that were handed out, the newest `MEMORY.codes` of them."""
+
+    def __init__(self) -> None:
+        self._codes: OrderedDict[str, Code] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget all codes."""
+        self._codes.clear()
+
+    def issue(self, code: Code) -> str:
+        """Remember a code and return its text (32 characters, as the platform's are)."""
+        text = secrets.token_urlsafe(24)
+        self._codes[text] = code
+        if len(self._codes) > MEMORY.codes:
+            self._codes.popitem(last=False)
+        return text
+
+    def find(self, text: str) -> Code | None:
+        """Return a code, used or not."""
+        return self._codes.get(text)
+
+
+class Recent:
+    """The message ids of recent `client_msg_id`s, so that a repeated call has no second effect."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._known.clear()
+
+    def find(self, openid: str, client_msg_id: str, now: float) -> int | None:
+        """Return the message id under which this was sent less than ten minutes before `now`."""
+        known = self._known.get((openid, client_msg_id))
+        return known[0] if known and now < known[1] else None
+
+    def add(self, openid: str, client_msg_id: str, msgid: int, now: float) -> None:
+        """Remember a message sent at `now`, and let go of those whose ten minutes are over."""
+        known, key = self._known, (openid, client_msg_id)
+        known.pop(key, None)
+        known[key] = (msgid, now + PLATFORM.template_idempotency_seconds)
+        while len(known) > MEMORY.idempotency_keys or next(iter(known.values()))[1] <= now:
+            known.popitem(last=False)
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class CallRecord:
+    """One call of a platform path; `outcome` is the error code answered, or a word for a fault."""
+
+    at: float
+    method: str
+    query: str
+    body: bytes
+    truncated: bool
+    outcome: int | str = "pending"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the call with tokens and secrets masked."""
+        body: Any
+        try:
+            body = orjson.loads(self.body) if self.body else None
+        except orjson.JSONDecodeError:
+            body = self.body.decode("utf-8", "replace")
+        if isinstance(body, dict):
+            body = {key: _mask(key, value) for key, value in body.items()}
+        query = {key: _mask(key, value) for key, value in parse_qsl(self.query, keep_blank_values=True)}
+        return {
+            "at": instant(self.at),
+            "method": self.method,
+            "query": query,
+            "body": body,
+            "truncated": self.truncated,
+            "outcome": self.outcome,
+        }
+
+
+def _mask(key: str, value: Any) -> Any:
+    return "***" if key in SECRET_FIELDS and value else value
+
+
+class Calls:
+    """Exact counts of calls by path, and the newest calls of each path."""
+
+    OTHER_PATHS = "(other)"
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start counting from nothing."""
+        self.counts: Counter[str] = Counter()
+        self.outcomes: dict[str, Counter[str]] = {}
+        self._newest: dict[str, deque[CallRecord]] = {}
+
+    def begin(self, path: str, at: float, method: str, query: str, body: bytes) -> tuple[str, CallRecord]:
+        """Count a call and return the path it is counted under with its record."""
+        newest = self._newest.get(path)
+        if newest is None:
+            if len(self._newest) >= MEMORY.call_paths:
+                path = self.OTHER_PATHS
+            newest = self._newest.setdefault(path, deque(maxlen=MEMORY.calls_a_path))
+        kept = body[: MEMORY.call_body_bytes]
+        record = CallRecord(at, method, query, kept, len(kept) < len(body))
+        newest.append(record)
+        self.counts[path] += 1
+        return path, record
+
+    def end(self, path: str, record: CallRecord, outcome: int | str) -> None:
+        """Note what a call was answered."""
+        record.outcome = outcome
+        self.outcomes.setdefault(path, Counter())[str(outcome)] += 1
+
+    def newest(self, path: str) -> list[CallRecord]:
+        """Return the newest calls of a path, oldest of them first."""
+        return list(self._newest.get(path, ()))
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """Something that goes wrong on a path; see `control.FaultBody` for what the fields mean."""
+
+    fault_id: int
+    path: str
+    errcode: int | None = None
+    errmsg: str | None = None
+    http_status: int | None = None
+    html: bool = False
+    latency_ms: float = 0
+    drop: DropWhen | None = None
+    refuse: bool = False
+    rate: float = 1
+    times: int | None = None
+    appid: str | None = None
+    fired: int = 0
+
+    @property
+    def only_slow(self) -> bool:
+        """Whether the call goes on as usual after the added latency."""
+        return (
+            self.errcode is None and self.http_status is None and not (self.html or self.drop or self.refuse)
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fault as `/_sim/faults` shows one."""
+        shown = asdict(self)
+        shown["id"] = shown.pop("fault_id")
+        return shown
+
+
+class Faults:
+    """The faults in force, by path; `*` stands for every platform path.
+
+    Arguments:
+        rng: draws whether a fault with a rate below 1 fires, so that a seeded run can be repeated.
+    """
+
+    EVERY_PATH = "*"
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._next_id = 1
+        self._by_path: dict[str, list[Fault]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_path)
+
+    def clear(self, path: str | None = None) -> None:
+        """Remove all faults, or those of one path."""
+        if path is None:
+            self._by_path.clear()
+        else:
+            self._by_path.pop(path, None)
+
+    def add(self, path: str, **values: Any) -> Fault:
+        """Put a fault in force after those that are there."""
+        fault = Fault(fault_id=self._next_id, path=path, **values)
+        self._next_id += 1
+        self._by_path.setdefault(path, []).append(fault)
+        return fault
+
+    def all(self) -> list[Fault]:
+        """Return the faults in force."""
+        return [fault for faults in self._by_path.values() for fault in faults]
+
+    def needs_appid(self, path: str) -> bool:
+        """Whether a fault that could fire on this path asks which application calls."""
+        return any(fault.appid for key in (path, self.EVERY_PATH) for fault in self._by_path.get(key, ()))
+
+    def fire(self, path: str, appid: str | None) -> tuple[float, Fault | None]:
+        """Return (latency in ms, what goes wrong or None) for one call, and count those that fire.
+
+        Latencies add up; the first fault that fires and is more than slow decides the answer.
+        """
+        latency_ms = 0.0
+        for key in (path, self.EVERY_PATH):
+            for fault in list(self._by_path.get(key, ())):
+                if fault.appid is not None and fault.appid != appid:
+                    continue
+                if fault.rate < 1 and self._rng.random() >= fault.rate:
+                    continue
+                self._count(key, fault)
+                latency_ms += fault.latency_ms
+                if not fault.only_slow:
+                    return latency_ms, fault
+        return latency_ms, None
+
+    def _count(self, key: str, fault: Fault) -> None:
+        fault.fired += 1
+        if fault.times is None:
+            return
+        fault.times -= 1
+        if fault.times <= 0:
+            self._by_path[key].remove(fault)
+            if not self._by_path[key]:
+                del self._by_path[key]
+
+
+# --- live readers ---------------------------------------------------------------------------------
+
+
+class Stream:
+    """Hands every change to whoever reads `/_sim/stream`; costs nothing while nobody does."""
+
+    def __init__(self) -> None:
+        self._readers: set[asyncio.Queue[bytes | None]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._readers)
+
+    def join(self) -> asyncio.Queue[bytes | None]:
+        """Return a new reader's queue of encoded events; None in it means the end."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(MEMORY.stream_events)
+        self._readers.add(queue)
+        return queue
+
+    def leave(self, queue: asyncio.Queue[bytes | None]) -> None:
+        """Forget a reader."""
+        self._readers.discard(queue)
+
+    def publish(self, kind: str, payload: dict[str, Any]) -> None:
+        """Encode one event and hand it to all readers; a reader too slow is told to read all again."""
+        event = b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps(payload))
+        for queue in self._readers:
+            try:
+                queue.put_nowait(event)
+            except asyncio.QueueFull:
+                while not queue.empty():
+                    queue.get_nowait()
+                queue.put_nowait(b"event: resync\ndata: {}\n\n")
+
+    def close(self) -> None:
+        """End every reader's connection."""
+        for queue in self._readers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)

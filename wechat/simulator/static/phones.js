@@ -1,0 +1,122 @@
+// The page: two phones that live on the simulator's stream.
+
+import * as api from "./api.js";
+import { Phone } from "./phone.js";
+import { showDay, showSecond } from "./time.js";
+
+const SEATS = [
+  {
+    role: "villager",
+    label: "村民",
+    fits: (user) => !user.role_hint || user.role_hint === "villager",
+    newcomer: { nickname: "村民", role_hint: "villager", follow: false },
+  },
+  {
+    role: "cadre",
+    label: "干部",
+    fits: (user) => user.role_hint !== "villager",
+    newcomer: { nickname: "干部", role_hint: "cadre", follow: false },
+  },
+];
+const MOST_PEOPLE = 500;
+
+let offset = 0;
+const world = {
+  users: new Map(),
+  config: { account_name: "防贫", menu: [], callback_url: null },
+  now: () => Date.now() / 1000 + offset,
+};
+const phones = SEATS.map((seat) => new Phone(seat, world, rememberPicks));
+document.getElementById("stage").append(...phones.map((phone) => phone.root));
+
+/** Keep the picked people in the address, so that a reload or a copied link shows the same two. */
+function rememberPicks() {
+  const query = new URLSearchParams(location.search);
+  for (const phone of phones) {
+    if (phone.person) query.set(phone.seat.role, phone.person.openid);
+  }
+  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+}
+
+async function readAll() {
+  const asked = new URLSearchParams(location.search);
+  const wanted = phones.map((phone) => phone.person?.openid ?? asked.get(phone.seat.role));
+  const [config, clock, listed, ...named] = await Promise.all([
+    api.config(),
+    api.clock(),
+    api.users({ limit: MOST_PEOPLE }),
+    ...wanted.filter(Boolean).map((openid) => api.users({ openid })),
+  ]);
+  setClock(clock.unix);
+  world.config = config;
+  const people = [...listed.items, ...named.flatMap((answer) => answer.items)];
+  world.users = new Map(people.map((user) => [user.openid, user]));
+  // A person may be named by the mini program's openid, too.
+  const find = (openid) => people.find((user) => [user.openid, user.mp_openid, user.unionid].includes(openid));
+  showHint();
+  await Promise.all(
+    phones.map((phone, index) => {
+      phone.showMenu();
+      const person = find(wanted[index]);
+      phone.person = person ?? null;
+      phone.listPeople();
+      return person ? phone.pick(person.openid) : undefined;
+    }),
+  );
+}
+
+function showHint() {
+  const hint = document.getElementById("hint");
+  hint.hidden = Boolean(world.config.callback_url);
+  hint.textContent = "还没有设置回调地址：手机上做的事不会送到服务";
+}
+
+function setClock(unix) {
+  offset = unix - Date.now() / 1000;
+  tick();
+}
+
+function tick() {
+  const now = world.now();
+  document.getElementById("now").textContent = showSecond(now);
+  document.getElementById("now-date").textContent = showDay(now);
+  for (const phone of phones) phone.tick();
+}
+
+function showLink(state) {
+  document.getElementById("link").dataset.state = state;
+  document.getElementById("link-text").textContent = state === "open" ? "实时" : "连接中断，正在重连";
+  if (state === "open") readAll().catch(() => showLink("lost"));
+}
+
+api.listen(
+  {
+    message: (item) => phones.forEach((phone) => phone.receive(item)),
+    user: (user) => {
+      if (!world.users.has(user.openid) && world.users.size >= MOST_PEOPLE) return;
+      const before = world.users.get(user.openid);
+      world.users.set(user.openid, user);
+      for (const phone of phones) {
+        if (!before) phone.listPeople();
+        else if (phone.person?.openid === user.openid) {
+          phone.person = user;
+          phone.showState();
+          phone.scroll("instant");
+        }
+      }
+    },
+    menu: ({ menu }) => {
+      world.config.menu = menu;
+      for (const phone of phones) phone.showMenu();
+    },
+    clock: ({ unix }) => setClock(unix),
+    config: (config) => {
+      world.config = config;
+      showHint();
+      for (const phone of phones) phone.showMenu();
+    },
+    resync: () => readAll(),
+  },
+  showLink,
+);
+setInterval(tick, 1000);

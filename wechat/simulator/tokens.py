@@ -1,0 +1,152 @@
+"""Access tokens: issued, renewed, forced and checked as the platform does."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Literal
+
+from wechat.simulator.config import Clock
+from wechat.simulator.errors import PlatformError
+from wechat.simulator.limits import MEMORY, PLATFORM, china_day
+
+AppKind = Literal["oa", "mp"]
+# The two interfaces issue tokens that do not touch each other (source: getStableAccessToken, 注意事项).
+Interface = Literal["stable", "plain"]
+
+
+@dataclass(frozen=True)
+class App:
+    """An application registered with the platform: the official account ("oa") or the mini program ("mp")."""
+
+    kind: AppKind
+    app_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    """An issued token; `expires_at` is in unix seconds and may be brought forward by a forced refresh."""
+
+    app: App
+    value: str = field(repr=False)
+    expires_at: float
+
+
+@dataclass(slots=True, eq=False)
+class ForcedRefreshes:
+    """How often an application has forced a refresh on one day in China, and when it last did."""
+
+    day: int = 0
+    count: int = 0
+    last_at: float | None = None
+
+
+class Tokens:
+    """All tokens of all applications.
+
+    Arguments:
+        clock: decides what has expired.
+        apps: the applications whose credentials are accepted.
+    """
+
+    def __init__(self, clock: Clock, apps: tuple[App, ...]) -> None:
+        self._clock = clock
+        self._apps = {app.app_id: app for app in apps}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every token and the count of forced refreshes: all tokens in use become invalid (40001)."""
+        self._issued: OrderedDict[str, Token] = OrderedDict()
+        self._current: dict[tuple[str, Interface], Token] = {}
+        self._forced: dict[str, ForcedRefreshes] = {}
+
+    def app(self, app_id: str, secret: str) -> App:
+        """Return the application with these credentials.
+
+        Raises:
+            PlatformError: 41002 or 41004 (missing), 40013 (unknown application), 40125 (wrong secret).
+        """
+        if not app_id:
+            raise PlatformError(41002)
+        if not secret:
+            raise PlatformError(41004)
+        app = self._apps.get(app_id)
+        if app is None:
+            raise PlatformError(40013)
+        if not hmac.compare_digest(app.secret.encode(), secret.encode()):
+            raise PlatformError(40125)
+        return app
+
+    def stable(self, app: App, *, force: bool) -> tuple[str, int]:
+        """Return (token, seconds left) as `stable_token` does.
+
+        Without `force` the same token is returned until five minutes before its end. With it a new one is
+        made and the old one lives five more minutes.
+
+        Raises:
+            PlatformError: 45009 after 20 forced refreshes in a day, 45011 less than 30 s after the last one.
+        """
+        now = self._clock.time()
+        current = self._current.get((app.app_id, "stable"))
+        if force:
+            self._count_forced(app, now)
+            if current is not None:
+                current.expires_at = min(current.expires_at, now + PLATFORM.token_overlap_seconds)
+        elif current is not None and current.expires_at - now > PLATFORM.token_renewal_seconds:
+            return current.value, int(current.expires_at - now)
+        return self._issue(app, "stable", now)
+
+    def plain(self, app: App) -> tuple[str, int]:
+        """Return (token, seconds left) as `token` does: always a new one; the old one lives five minutes."""
+        now = self._clock.time()
+        current = self._current.get((app.app_id, "plain"))
+        if current is not None:
+            current.expires_at = min(current.expires_at, now + PLATFORM.token_overlap_seconds)
+        return self._issue(app, "plain", now)
+
+    def check(self, value: str) -> App:
+        """Return the application whose token this is.
+
+        Raises:
+            PlatformError: 41001 (missing), 40001 (never issued or forgotten), 42001 (expired).
+        """
+        if not value:
+            raise PlatformError(41001)
+        token = self._issued.get(value)
+        if token is None:
+            raise PlatformError(40001)
+        if token.expires_at <= self._clock.time():
+            raise PlatformError(42001)
+        return token.app
+
+    def app_id_of(self, value: str) -> str | None:
+        """Return the id of the application a token was issued to, valid or not; None if it never was."""
+        token = self._issued.get(value)
+        return token.app.app_id if token else None
+
+    def _issue(self, app: App, interface: Interface, now: float) -> tuple[str, int]:
+        # 384 random bytes are 512 characters: the documentation asks for room for at least that many.
+        value = secrets.token_urlsafe(PLATFORM.token_characters * 3 // 4)
+        token = Token(app, value, now + PLATFORM.token_seconds)
+        self._issued[value] = token
+        self._current[app.app_id, interface] = token
+        while len(self._issued) > MEMORY.tokens:
+            self._issued.popitem(last=False)
+        return value, PLATFORM.token_seconds
+
+    def _count_forced(self, app: App, now: float) -> None:
+        forced = self._forced.setdefault(app.app_id, ForcedRefreshes())
+        if forced.day != china_day(now):
+            forced.day, forced.count = china_day(now), 0
+        if forced.count >= PLATFORM.forced_refreshes_a_day:
+            raise PlatformError(45009)
+        if (
+            forced.last_at is not None
+            and 0 <= now - forced.last_at < PLATFORM.forced_refresh_interval_seconds
+        ):
+            raise PlatformError(45011)
+        forced.count += 1
+        forced.last_at = now
