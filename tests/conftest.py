@@ -6,22 +6,32 @@ and Redis are started once, at the first test that asks for them.
 """
 
 import asyncio
+import base64
 import inspect
 import ipaddress
 import itertools
 import os
 import socket
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import redis
 from pymongo import MongoClient
 from tornado.ioloop import IOLoop
 
+from server.app import Running
 from server.clock import SharedClock
-from server.embedded import EmbeddedServer, start_mongod, start_redis
+from server.embedded import EmbeddedServer, free_port, start_mongod, start_redis
+from server.parts import Parts, parts_for
+from server.seed import seed
+from server.settings import Settings, load_settings
+from server.worker import Worker
+from tests.support import Phones
+from wechat.simulator import RunningSimulator, SimulatorConfig
+from wechat.simulator import serve as serve_simulator
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -232,3 +242,96 @@ def _no_network(_network_attempts: list[str]) -> Iterator[None]:
     yield
     if _network_attempts:
         pytest.fail(f"the test tried to reach {', '.join(_network_attempts)}", pytrace=False)
+
+
+@pytest.fixture
+def settings(mongo_uri: str, redis_url: str, database_name: str, clock: SharedClock) -> Settings:
+    """Settings of a service in test mode with its own database; ports are chosen free."""
+    port, simulator_port, metrics_port = free_port(), free_port(), free_port()
+    key = base64.b64encode(bytes(range(32))).decode()
+    return load_settings(
+        {
+            "FANGPIN_MODE": "test",
+            "FANGPIN_MONGODB_URI": mongo_uri,
+            "FANGPIN_MONGODB_DATABASE": database_name,
+            "FANGPIN_REDIS_URL": redis_url,
+            "FANGPIN_PORT": str(port),
+            "FANGPIN_METRICS_PORT": str(metrics_port),
+            "FANGPIN_SIMULATOR_PORT": str(simulator_port),
+            "FANGPIN_DATA_DIR": str(clock.path.parent),
+            "FANGPIN_SECRET_KEY": "a-secret-key-of-a-test-run-only-0000",
+            "FANGPIN_FIELD_KEYS": f"f1:{key}",
+            "FANGPIN_INDEX_KEYS": f"i1:{key}",
+            "FANGPIN_WECHAT_API_BASE": f"http://127.0.0.1:{simulator_port}",
+            "FANGPIN_OA_APP_ID": "wxtest0000000000oa",
+            "FANGPIN_OA_SECRET": "oa-secret-of-a-test",
+            "FANGPIN_OA_TOKEN": "tokenofatest",
+            "FANGPIN_OA_AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+            "FANGPIN_MP_APP_ID": "wxtest0000000000mp",
+            "FANGPIN_MP_SECRET": "mp-secret-of-a-test",
+        }
+    )
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of the test's own."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def simulator(settings: Settings, clock: SharedClock) -> AsyncIterator[RunningSimulator]:
+    """The WeChat simulator, in this process."""
+    config = SimulatorConfig(
+        port=settings.simulator_port,
+        oa_app_id=settings.oa_app_id,
+        oa_secret=settings.oa_secret.get_secret_value(),
+        oa_token=settings.oa_token.get_secret_value(),
+        oa_aes_key=settings.oa_aes_key.get_secret_value(),
+        mp_app_id=settings.mp_app_id,
+        mp_secret=settings.mp_secret.get_secret_value(),
+        callback_url=f"{settings.local_url}/wechat/callback",
+    )
+    running = await serve_simulator(config, clock)
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def parts(settings: Settings, simulator: RunningSimulator) -> AsyncIterator[Parts]:
+    """The production composition root on real servers, with the demo's places, staff and phones."""
+    await seed(settings)
+    async with parts_for(settings) as built:
+        yield built
+
+
+@pytest.fixture
+async def service(parts: Parts) -> AsyncIterator[str]:
+    """The web process, listening; its address."""
+    running = Running(parts)
+    yield parts.settings.local_url
+    await running.close()
+
+
+@pytest.fixture
+async def phones(http: aiohttp.ClientSession, service: str, settings: Settings) -> Phones:
+    """People with phones."""
+    return Phones(http, settings.local_simulator_url, service)
+
+
+@pytest.fixture
+async def worker(parts: Parts) -> AsyncIterator[Worker]:
+    """A worker, working."""
+    told = asyncio.Event()
+    made = Worker(parts)
+    running = asyncio.ensure_future(made.run(told.wait()))
+    yield made
+    told.set()
+    await running
+
+
+@pytest.fixture
+async def place(parts: Parts) -> str:
+    """The id of a village group in the demo's tree: 白石乡 枫木村 一组."""
+    return (await parts.services.regions.by_code("431021101201001"))["_id"]
