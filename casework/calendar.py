@@ -37,23 +37,21 @@ class Deadline(NamedTuple):
 
 @functools.lru_cache(maxsize=4096)
 def deadline(day: date, days: int, days_kind: str) -> Deadline:
-    """The end of the last day of a limit that starts on `day`.
+    """The end (23:59:59) of the last day of a limit of `days` days that starts on `day`.
 
     `days_kind` is ``working`` or ``calendar``. The first day does not count (Civil Code, art. 201); a
-    calendar limit that ends on a day off runs to the next working day (art. 203).
+    limit that would end on a day off runs to the next working day (art. 203). A limit of no days ends
+    on `day` itself. Raises `ValueError` for another kind or a negative number of days.
     """
-    current, left, provisional = day, days, False
-    if days_kind == "calendar":
-        current, left = day + timedelta(days=days - 1), 1
-        current -= timedelta(days=0 if days else 1)
-    elif days_kind != "working":
-        raise ValueError(f"unknown kind of days: {days_kind}")
-    while left > 0:
-        current += timedelta(days=1)
-        is_working = working_day(current)
-        provisional = provisional or is_working.provisional
-        left -= is_working.working
-    return Deadline(datetime.combine(current, END_OF_DAY, CHINA).astimezone(UTC), provisional)
+    if days_kind not in ("working", "calendar") or days < 0:
+        raise ValueError(f"no limit of {days} {days_kind} days")
+    last, left = (day, days) if days_kind == "working" else (day + timedelta(days=days), 0)
+    working, provisional = working_day(last)
+    while left > 0 or not working:
+        last += timedelta(days=1)
+        working, provisional = working_day(last)
+        left -= working
+    return Deadline(datetime.combine(last, END_OF_DAY, CHINA).astimezone(UTC), provisional)
 
 
 def limit_end(start: datetime, days: int, days_kind: str) -> Deadline:

@@ -16,6 +16,17 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
 
 
+class WrongTogether(ValueError):
+    """Fields that are each right and do not fit together; raised by a form's model validator.
+
+    `messages` says by field, in Chinese, what to do. Pydantic names no field for such an error.
+    """
+
+    def __init__(self, messages: Mapping[str, str]) -> None:
+        self.messages = messages
+        super().__init__("; ".join(messages.values()))
+
+
 #: Pydantic's error types and what people read. The braces take the error's own context.
 MESSAGES: Mapping[str, str] = {
     "missing": "请填写这一项",
@@ -42,8 +53,9 @@ MESSAGES: Mapping[str, str] = {
     "dict_type": "格式不对",
     "model_type": "格式不对",
     "model_attributes_type": "格式不对",
-    "datetime_from_date_parsing": "日期格式不对",
+    "datetime_type": "时间格式不对",
     "datetime_parsing": "时间格式不对",
+    "datetime_from_date_parsing": "时间格式不对",
     "timezone_aware": "时间要带时区",
 }
 DEFAULT_MESSAGE = "填写不对，请检查"
@@ -54,11 +66,14 @@ def problem_of(error: ValidationError) -> InvalidForm:
     errors = []
     for item in error.errors(include_url=False, include_input=False):
         context = item.get("ctx", {})
-        if item["type"] == "value_error":
-            message = str(context.get("error", DEFAULT_MESSAGE))
+        cause = context.get("error")
+        if isinstance(cause, WrongTogether):
+            found = [((*item["loc"], field), message) for field, message in cause.messages.items()]
+        elif item["type"] == "value_error":
+            found = [(item["loc"], str(cause or DEFAULT_MESSAGE))]
         else:
-            message = MESSAGES.get(item["type"], DEFAULT_MESSAGE).format(**context)
-        errors.append({"field": ".".join(str(part) for part in item["loc"]), "message": message})
+            found = [(item["loc"], MESSAGES.get(item["type"], DEFAULT_MESSAGE).format(**context))]
+        errors += [{"field": ".".join(map(str, where)), "message": message} for where, message in found]
     return InvalidForm(errors=errors)
 
 

@@ -1,23 +1,30 @@
 """ID numbers and telephone numbers of the mainland."""
 
 import re
+import unicodedata
 from datetime import date
 
 from stdnum.exceptions import ValidationError
 from stdnum.iso7064 import mod_11_2
 
-_ID_NO = re.compile(r"(\d{17}[\dX])(\d{2}|\d{4})?")
-_PHONE = re.compile(r"1[3-9]\d{9}")
+_ID_NO = re.compile(r"([0-9]{17}[0-9X])([0-9]{2}|[0-9]{4})?")
+_PHONE = re.compile(r"1[3-9][0-9]{9}")
+
+
+def _half_width(text: str) -> str:
+    """`text` without spaces, its full-width digits and letters (１２Ｘ) made plain: Chinese keyboards
+    type both, and one number must have one form to be found by."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def normal_id_no(text: str) -> str:
     """The 18-digit ID number in `text`, which may be a disability card number (20 or 22 digits).
 
-    Checked are length, birth date and check digit (GB 11643, ISO 7064 MOD 11-2). The first six digits
-    are not: division codes come and go, and people keep the one they were born with. Raises
-    `ValueError` with a Chinese sentence.
+    Spaces are dropped, full-width digits and a small x made plain. Checked are length, birth date and
+    check digit (GB 11643, ISO 7064 MOD 11-2). The first six digits are not: division codes come and
+    go, and people keep the one they were born with. Raises `ValueError` with a Chinese sentence.
     """
-    match = _ID_NO.fullmatch(text.strip().upper().replace(" ", ""))
+    match = _ID_NO.fullmatch(_half_width(text).upper())
     if not match:
         raise ValueError("身份证号应为 18 位，请核对")
     id_no = match.group(1)
@@ -43,8 +50,11 @@ def age_on(birth: date, day: date) -> int:
 
 
 def normal_phone(text: str) -> str:
-    """An 11-digit mobile number; spaces, dashes and +86 are dropped. Raises `ValueError` in Chinese."""
-    digits = re.sub(r"[\s-]", "", text).removeprefix("+86")
+    """An 11-digit mobile number; spaces, dashes and +86 are dropped, full-width digits made plain.
+
+    Raises `ValueError` in Chinese.
+    """
+    digits = _half_width(text).replace("-", "").removeprefix("+86")
     if not _PHONE.fullmatch(digits):
         raise ValueError("手机号应为 11 位，请核对")
     return digits

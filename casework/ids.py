@@ -40,7 +40,7 @@ def new_number() -> str:
 def is_number(text: str) -> bool:
     """Whether `text` is a report number whose check digit is right (spaces and dashes ignored)."""
     digits = text.replace(" ", "").replace("-", "")
-    return len(digits) == NUMBER_LENGTH and damm.is_valid(digits)
+    return len(digits) == NUMBER_LENGTH and digits.isascii() and damm.is_valid(digits)
 
 
 def spoken(number: str) -> str:

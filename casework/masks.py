@@ -6,11 +6,18 @@ def masked_name(name: str) -> str:
     return name[:1] + "*" * max(1, min(2, len(name) - 1))
 
 
+def _ends_only(text: str) -> str:
+    """The first three and the last four characters; all is hidden where that would leave fewer than
+    four stars between them."""
+    hidden = len(text) - 7
+    return text[:3] + "*" * hidden + text[-4:] if hidden >= 4 else "*" * len(text)
+
+
 def masked_id_no(id_no: str) -> str:
-    """An ID number with the birth date and the sequence hidden: ``431***********0015``."""
-    return id_no[:3] + "*" * (len(id_no) - 7) + id_no[-4:]
+    """An ID number without its county and birth date: ``431***********0015``."""
+    return _ends_only(id_no)
 
 
 def masked_phone(phone: str) -> str:
-    """A telephone number with its middle hidden: ``138****0000``."""
-    return phone[:3] + "****" + phone[-4:]
+    """A telephone number without its middle: ``138****0000``."""
+    return _ends_only(phone)

@@ -1,11 +1,13 @@
 """The unit of work: one MongoDB transaction over several stores."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import ConnectionFailure, OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
 from casework.problems import Away
@@ -13,6 +15,8 @@ from casework.problems import Away
 T = TypeVar("T")
 Tx = AsyncIOMotorClientSession
 ATTEMPTS = 8
+#: The first pause before another attempt is between nothing and twice this, each further one longer.
+PAUSE_SECONDS = 0.005
 
 
 class Unit:
@@ -42,8 +46,12 @@ class Unit:
                 except (ConnectionFailure, OperationFailure) as error:
                     if not error.has_error_label("TransientTransactionError"):
                         raise
-                    if attempt == ATTEMPTS:
+                    # Looking for a server takes seconds by itself; when there is none, nobody waits for
+                    # all the other attempts.
+                    if attempt == ATTEMPTS or isinstance(error, ServerSelectionTimeoutError):
                         raise Away from error
+                # Those who met here must not meet again, however many they are.
+                await asyncio.sleep(random.random() * PAUSE_SECONDS * 2**attempt)
         raise AssertionError("unreachable")
 
     @staticmethod

@@ -127,6 +127,7 @@ class Handler(RequestHandler):
 
     async def prepare(self) -> None:
         """Decide about access before the body is looked at."""
+        self.application.settings.get("under_way", set()).add(self)
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
         self.set_header("X-Request-Id", self.request_id)
         method = getattr(self, (self.request.method or "").lower(), None)
@@ -138,6 +139,10 @@ class Handler(RequestHandler):
             raise TooLarge
         if access != PUBLIC:
             self.actor = await self._sign_in(getattr(method, "limit", "read"))
+
+    def on_finish(self) -> None:
+        """A stop waits until nothing is under way."""
+        self.application.settings.get("under_way", set()).discard(self)
 
     def _check_client(self) -> None:
         """A client that is too old gets 426 and keeps its queue. Header: ``Fangpin-Client: name/1.2.3``."""

@@ -12,6 +12,9 @@ from wechat.codec import ACK, BODY_LIMIT, CallbackRefused, Message
 
 #: Events with an effect that must not be lost. WeChat does not repeat what was acknowledged.
 EFFECTS = frozenset({"subscribe", "unsubscribe", "scan", "templatesendjobfinish"})
+#: Events by which a person opens the 48 hours for customer messages, as every message of theirs does.
+#: Receipts, pages viewed and the like do not. Source: 客服消息 in the platform's documentation.
+CONTACTS = frozenset({"subscribe", "scan", "click", "scancode_push", "scancode_waitmsg"})
 #: What an event's kept body holds; nothing more of the message is needed for its effect.
 KEPT_FIELDS = ("EventKey", "Ticket", "MsgID", "Status")
 
@@ -67,7 +70,8 @@ class CallbackHandler(Handler):
                 self._finish(message, None)
                 return
             self.services.wake()
-        self.services.account.touch(message.openid)
+        if message.event is None or message.event in CONTACTS:
+            self.services.account.touch(message.openid)
         words = await self._words(message)
         known = message.event in EFFECTS or words is not None
         self.services.watch.callback(kind if known or not message.event else "event.other", "taken")

@@ -1,6 +1,7 @@
 """Whether the service lives, and whether it can work."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from handlers.answers import HealthShape
 from handlers.base import Handler, Routes, described, public
@@ -25,15 +26,20 @@ class ReadyHandler(Handler):
     @described("能否办理业务", answers={200: HealthShape, 503: HealthShape})
     async def get(self) -> None:
         """Every part that we need answers; otherwise 503 with the names of those that are away."""
-        away = []
-        for name, probe in self.services.health.items():
-            try:
-                await asyncio.wait_for(probe(), PROBE_SECONDS)
-            except Exception:  # A probe fails in whatever way its part fails; that it does is the answer.
-                away.append(name)
+        names, probes = list(self.services.health), self.services.health.values()
+        answers = await asyncio.gather(*(self._answers(probe) for probe in probes))
+        away = [name for name, answers_now in zip(names, answers, strict=True) if not answers_now]
         status = 503 if away else 200
         body = {"status": "away" if away else "ok", "version": self.services.version, "away": away}
         self.answer(body, status)
+
+    @staticmethod
+    async def _answers(probe: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await asyncio.wait_for(probe(), PROBE_SECONDS)
+        except Exception:  # A probe fails in whatever way its part fails; that it does is the answer.
+            return False
+        return True
 
 
 routes: Routes = [(r"/healthz", HealthHandler), (r"/readyz", ReadyHandler)]

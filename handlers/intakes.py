@@ -32,7 +32,12 @@ class IntakesHandler(Handler):
     """/api/intakes"""
 
     @needs("intake.submit", "submit")
-    @described("提交申报（本人或代办）", body=ReportForm, answers={201: SubmittedShape}, command=True)
+    @described(
+        "提交申报（本人或代办）",
+        body=ReportForm,
+        answers={201: SubmittedShape, 200: SubmittedShape},
+        command=True,
+    )
     async def post(self) -> None:
         """Take in a report."""
         command = self.command("intake.submit")

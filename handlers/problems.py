@@ -27,7 +27,7 @@ MEDIA_TYPE = "application/problem+json"
 
 def status_of(problem: p.Problem) -> int:
     """The HTTP status of a problem."""
-    return STATUS.get(type(problem), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return int(STATUS.get(type(problem), HTTPStatus.INTERNAL_SERVER_ERROR))
 
 
 def body_of(problem: p.Problem, request_id: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def body_of(problem: p.Problem, request_id: str) -> dict[str, Any]:
         **{key: value for key, value in problem.extra.items() if value is not None},
         "type": "about:blank",
         "code": problem.code,
-        "status": int(status_of(problem)),
+        "status": status_of(problem),
         "title": problem.title,
         "errors": problem.errors,
         "request_id": request_id,

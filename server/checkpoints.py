@@ -34,21 +34,28 @@ class Checkpoints:
         """Append a signed checkpoint; it is on the disk when this returns."""
         signature = base64.b64encode(self._key.sign(self._signed(checkpoint))).decode()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        with self._path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    # A crash cut the last line short; this checkpoint must not become part of it.
+                    file.write(b"\n")
             file.write(orjson.dumps({**checkpoint, "signature": signature}) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
     def read(self) -> list[dict[str, Any]]:
-        """All checkpoints, oldest first. A last line that a crash cut short is left out."""
+        """All checkpoints, oldest first. A line that a crash cut short is left out."""
         if not self._path.exists():
             return []
         found = []
         for line in self._path.read_bytes().split(b"\n"):
             try:
-                found.append(orjson.loads(line))
+                checkpoint = orjson.loads(line)
             except orjson.JSONDecodeError:
                 continue
+            if isinstance(checkpoint, dict):
+                found.append(checkpoint)
         return found
 
     def signature_ok(self, checkpoint: dict[str, Any]) -> bool:

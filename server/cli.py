@@ -22,6 +22,7 @@ from server import CannotRun
 from server.clock import clock_for
 from server.demo import load_attached_settings, read_run, run_demo
 from server.logs import configure_logging
+from server.loop import new_event_loop
 from server.settings import PREFIX, Mode, Settings, load_settings
 
 _EXPECTED = 2
@@ -150,14 +151,17 @@ def _work(command: Callable[[Settings], Awaitable[Any]], log_to: Any = None) -> 
     values = load_attached_settings()
     # Commands for people keep standard output for their result.
     configure_logging(values.log_level, clock_for(values), (log_to or sys.stderr).buffer)
-    return _complete(command(values))
+    return _complete(command(values), new_event_loop)
 
 
-def _complete(work: Awaitable[Any]) -> Any:
+def _complete(
+    work: Awaitable[Any], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> Any:
     async def run() -> Any:
         return await work
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(run())
 
 
 @contextmanager

@@ -79,9 +79,8 @@ class Run(BaseModel):
 def where_to_click(run: Run) -> list[tuple[str, str]]:
     """Return what the demo shows first, as pairs of a Chinese label and an address."""
     return [
+        ("一页走完全程（提交 → 推送 → 核实 → 告知）", f"{run.public_url}/demo"),
         ("两部模拟手机（村民和干部）", f"{run.simulator_url}/"),
-        ("工作台（电脑）", f"{run.public_url}/console/"),
-        ("手机页面", f"{run.public_url}/m/"),
         ("接口文档", f"{run.public_url}/api/openapi.json"),
     ]
 

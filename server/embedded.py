@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pymongo import AsyncMongoClient
+from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from server import CannotRun
@@ -241,7 +241,9 @@ async def _until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 async def _become_primary(server: EmbeddedServer) -> None:
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+    # The blocking client in a thread, because the driver's asynchronous one, closed while it connects,
+    # leaves the socket behind; and while a server starts, a connection is nearly always under way.
+    client: MongoClient[dict[str, Any]] = MongoClient(
         f"mongodb://{_HOST}:{server.port}/?directConnection=true", serverSelectionTimeoutMS=200
     )
     host = f"{_HOST}:{server.port}"
@@ -249,11 +251,8 @@ async def _become_primary(server: EmbeddedServer) -> None:
     try:
         while True:
             try:
-                hello = await client.admin.command("hello")
-                if hello.get("isWritablePrimary") and hello.get("me") == host:
+                if await asyncio.to_thread(_is_primary, client, host):
                     return
-                if not hello.get("setName"):
-                    await _configure(client, host)
             except PyMongoError:
                 # It is still starting, electing, or closing connections over a changed configuration.
                 if server.process.poll() is not None or time.monotonic() > end:
@@ -262,23 +261,33 @@ async def _become_primary(server: EmbeddedServer) -> None:
                 raise PyMongoError("no primary in time")
             await asyncio.sleep(_POLL_SECONDS)
     finally:
-        await client.close()
+        client.close()
 
 
-async def _configure(client: AsyncMongoClient[dict[str, Any]], host: str) -> None:
+def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
+    """Return whether the server is primary at this address; one without a replica set is given its set."""
+    hello = client.admin.command("hello")
+    if hello.get("isWritablePrimary") and hello.get("me") == host:
+        return True
+    if not hello.get("setName"):
+        _configure(client, host)
+    return False
+
+
+def _configure(client: MongoClient[dict[str, Any]], host: str) -> None:
     """Make a new replica set, or tell one whose files moved to another port its present address."""
     try:
-        config = (await client.admin.command("replSetGetConfig"))["config"]
+        config = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure as error:
         if error.code != _NOT_YET_INITIALIZED:
             raise
         members = [{"_id": 0, "host": host}]
-        await client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+        client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
         return
     if config["members"][0]["host"] != host:
         config["members"] = [{**config["members"][0], "host": host}]
         config["version"] += 1
-        await client.admin.command("replSetReconfig", config, force=True)
+        client.admin.command("replSetReconfig", config, force=True)
 
 
 async def _until_pong(server: EmbeddedServer) -> None:

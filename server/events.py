@@ -1,6 +1,7 @@
 """What the platform's events do, once they are kept."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,19 +13,13 @@ from server.parts import Parts
 from wechat.errors import WeChatFailure
 
 LEASE = timedelta(seconds=30)
+BATCH = 100
+RECEIPT = "templatesendjobfinish"
 #: A receipt may be here before the sender has recorded the message that it is about.
 RECEIPT_PAUSES = (0.2, 0.5, 1, 2, 5, 10, 30)
 FETCH_PAUSES = (1, 2, 5, 15, 60, 300)
 
 Body = Mapping[str, Any]
-
-
-class ComeAgain(Exception):
-    """The effect cannot be had yet; `pauses` are the waits between tries."""
-
-    def __init__(self, pauses: tuple[float, ...]) -> None:
-        super().__init__()
-        self.pauses = pauses
 
 
 class Events:
@@ -39,26 +34,45 @@ class Events:
             "subscribe": self._subscribed,
             "unsubscribe": self._unsubscribed,
             "scan": self._scanned,
-            "templatesendjobfinish": self._receipt,
         }
 
-    async def apply_next(self) -> bool:
-        """Apply the oldest event that waits; False when none does."""
-        found = await self._account.claim_event(LEASE)
-        if found is None:
-            return False
-        event, body = found
+    async def apply_due(self) -> int:
+        """Apply the events that wait, the oldest first; how many there were."""
+        found = await self._account.claim_events(LEASE, BATCH)
+        receipts = [(event, body) for event, body in found if event["event"] == RECEIPT]
+        others = [(event, body) for event, body in found if event["event"] != RECEIPT]
+        await self._apply_receipts(receipts)
+        await asyncio.gather(*(self._apply(event, body) for event, body in others))
+        return len(found)
+
+    async def _apply(self, event: PlatformEvent, body: Body) -> None:
         try:
             await self._effects[event["event"]](event, body)
-        except ComeAgain as later:
-            if event["tries"] <= len(later.pauses):
-                await self._account.delay_event(event, later.pauses[event["tries"] - 1])
-            else:
-                structlog.get_logger().warning("event given up", event_kind=event["event"])
-                await self._account.end_event(event, "given_up")
-            return True
-        await self._account.end_event(event, "applied")
-        return True
+        except WeChatFailure:
+            await self._come_again(event, FETCH_PAUSES)
+        else:
+            await self._account.end_events([event], "applied")
+
+    async def _come_again(self, event: PlatformEvent, pauses: Sequence[float]) -> None:
+        if event["tries"] <= len(pauses):
+            await self._account.delay_event(event, pauses[event["tries"] - 1])
+            return
+        structlog.get_logger().warning("event given up", event_kind=event["event"])
+        await self._account.end_events([event], "given_up")
+
+    async def _apply_receipts(self, receipts: Sequence[tuple[PlatformEvent, Body]]) -> None:
+        """The platform says of template messages whether they arrived; there is one for each message
+        that we send, so they are applied together."""
+        if not receipts:
+            return
+        statuses = {str(body.get("MsgID", "")): str(body.get("Status", "")) for _, body in receipts}
+        known = await self._notices.receipts(statuses)
+        await self._account.end_events(
+            [event for event, body in receipts if str(body.get("MsgID", "")) in known], "applied"
+        )
+        for event, body in receipts:
+            if str(body.get("MsgID", "")) not in known:
+                await self._come_again(event, RECEIPT_PAUSES)
 
     async def _subscribed(self, event: PlatformEvent, body: Body) -> None:
         """A follower: reachable from now on, known by unionid, and perhaps sent by a place's code."""
@@ -70,11 +84,11 @@ class Events:
         }
         if place := _place(str(body.get("EventKey", "")).removeprefix("qrscene_")):
             changes["scene"] = place
-        fan = await self._account.set_fan(openid, **changes)
-        try:
-            profile = await self._api.user_info(openid)
-        except WeChatFailure:
-            raise ComeAgain(FETCH_PAUSES) from None
+        fan = await self._account.told(openid, event["received_at"], **changes)
+        profile = await self._api.user_info(openid)
+        if profile.get("subscribe") == 0:
+            # They have left again, so the platform no longer says who they are: nobody must be made up.
+            return
         person_id = await self._account.meet(event["app_id"], openid, profile.get("unionid"))
         # At the moment of following nobody knew yet that this is a colleague: the answer was a villager's.
         if not fan.get("person_id") and (staff := await self._staff.of_person(person_id)):
@@ -83,7 +97,7 @@ class Events:
     async def _unsubscribed(self, event: PlatformEvent, _body: Body) -> None:
         """No longer reachable. What the law keeps of a household does not hang on this."""
         changes: dict[str, Any] = {"following": False, "interacted_at": None, "scene": None}
-        await self._account.set_fan(event["openid"], **changes)
+        await self._account.told(event["openid"], event["received_at"], **changes)
 
     async def _scanned(self, event: PlatformEvent, body: Body) -> None:
         """A follower at a place's code: the place is offered first in the report form."""
@@ -91,11 +105,6 @@ class Events:
         if place := _place(str(body.get("EventKey", ""))):
             changes["scene"] = place
         await self._account.set_fan(event["openid"], **changes)
-
-    async def _receipt(self, _event: PlatformEvent, body: Body) -> None:
-        """The platform says whether a template message arrived."""
-        if not await self._notices.receipt(str(body.get("MsgID", "")), str(body.get("Status", ""))):
-            raise ComeAgain(RECEIPT_PAUSES)
 
 
 def _place(scene: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from casework.notices.model import Notice
+from casework.notices.service import Bundle
 from server.events import Events
 from server.metrics import serve_metrics
 from server.parts import Parts, parts_for
@@ -78,8 +78,11 @@ class Worker:
             if woken is None:
                 await asyncio.sleep(pause)
                 continue
+            # Not `wait_for`: in Python 3.11 it loses a cancellation that comes together with the hint,
+            # and a worker that is told to stop while a report comes in would run for ever.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await woken.wait()
             woken.clear()
 
     async def _carry(self) -> bool:
@@ -88,21 +91,21 @@ class Worker:
         if room <= 0:
             await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
             return True
-        groups = await self._parts.postman.claim(room)
-        for group in groups:
-            task = asyncio.ensure_future(self._carry_group(group))
+        bundles = await self._parts.postman.claim(room)
+        for bundle in bundles:
+            task = asyncio.ensure_future(self._carry_bundle(bundle))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
-        return bool(groups)
+        return bool(bundles)
 
-    async def _carry_group(self, group: list[Notice]) -> None:
+    async def _carry_bundle(self, bundle: Bundle) -> None:
         try:
-            await self._parts.postman.carry_group(group)
+            await self._parts.postman.carry_bundle(bundle)
         except Exception as error:  # The lease brings the messages back.
             self._log.error("carrying failed", exc_info=error)
 
     async def _apply_events(self) -> bool:
-        return await self._events.apply_next()
+        return await self._events.apply_due() > 0
 
     async def _fire_alarms(self) -> bool:
         fired = await self._parts.services.tasks.fire_alarms()

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -12,8 +13,18 @@ from typing import Any, TypeVar
 import aiohttp
 from PIL import Image
 from stdnum.iso7064 import mod_11_2
+from yarl import URL
+
+from casework.staff.service import CACHE_SECONDS
+from handlers.answers import ProblemShape
+from handlers.problems import MEDIA_TYPE
+from handlers.routes import routes
+from server.clock import SharedClock
+from server.parts import Parts
 
 T = TypeVar("T")
+CHINESE = re.compile("[一-鿿]")
+API_ROUTES = [(path, handler) for path, handler in routes if path.startswith("/api/")]
 
 
 def fake_id_no(number: int = 1, birth: str = "19600101") -> str:
@@ -29,7 +40,7 @@ def fake_picture(colour: str = "green", size: tuple[int, int] = (640, 480)) -> b
     return out.getvalue()
 
 
-def report_form(place: str, number: int = 1, **changes: Any) -> dict[str, Any]:
+def report_form(place: str, /, number: int = 1, **changes: Any) -> dict[str, Any]:
     """A report that is accepted; `number` makes another household of it."""
     name = changes.get("applicant_name", "测试甲")
     consent = {"version": "2026-01", "agreed": True, "signed_name": name}
@@ -72,9 +83,41 @@ class Reply:
         return str(self.body["code"])
 
     @property
+    def problem(self) -> tuple[int, str]:
+        """The status and the problem's code."""
+        return self.status, self.code
+
+    @property
     def wrong_fields(self) -> set[str]:
         """The fields that the problem names."""
         return {error["field"] for error in self.body["errors"]}
+
+
+def check_answer(method: str, path: str, reply: Reply) -> None:
+    """Fail unless an answer of the API is what the API document promises of it."""
+    if reply.status >= 400:
+        assert reply.headers["Content-Type"].startswith(MEDIA_TYPE), reply
+        if method != "HEAD":
+            check_problem(reply)
+        return
+    for pattern, handler in API_ROUTES:
+        if re.fullmatch(pattern, path.partition("?")[0]):
+            answers = getattr(handler, method.lower()).description["answers"]
+            assert reply.status in answers, f"{method} {path}: {reply.status} is not in the document"
+            promised = answers[reply.status]
+            if not isinstance(promised, str):
+                promised.model_validate(reply.body)
+            elif reply.status != 204:
+                assert reply.headers["Content-Type"].startswith(promised)
+
+
+def check_problem(reply: Reply) -> None:
+    """Fail unless an answer is a problem in words that people here read."""
+    problem = ProblemShape.model_validate(reply.body)
+    assert problem.status == reply.status
+    assert problem.request_id
+    for words in (problem.title, *(error.message for error in problem.errors)):
+        assert CHINESE.search(words), words
 
 
 class Client:
@@ -94,16 +137,20 @@ class Client:
         raw: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        """Call a path; `raw` sends bytes as they are."""
+        """Call a path, as it is; `raw` sends bytes as they are. The answer is held against the document."""
         sent = dict(headers or {})
         if self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
-        data = {"data": raw} if raw is not None else {"json": body} if body is not None else {}
-        async with self.http.request(method, self.base + path, headers=sent, **data) as answer:
+        data = {"data": io.BytesIO(raw)} if raw is not None else {"json": body} if body is not None else {}
+        url = URL(self.base + path, encoded=True)
+        async with self.http.request(method, url, headers=sent, **data) as answer:
             content: Any = await answer.read()
             if "json" in answer.headers.get("Content-Type", ""):
                 content = await answer.json(content_type=None) if content else None
-            return Reply(answer.status, content, dict(answer.headers))
+            reply = Reply(answer.status, content, dict(answer.headers))
+        if path.startswith("/api/"):
+            check_answer(method, path, reply)
+        return reply
 
     async def get(self, path: str) -> Reply:
         """GET."""
@@ -124,6 +171,27 @@ class Client:
         reply = await self.call("PUT", f"/api/photos/{sha256}", raw=picture)
         assert reply.status in (200, 201), reply
         return sha256
+
+
+async def place_of(parts: Parts, code: str) -> str:
+    """The id of the place with a division code."""
+    return (await parts.services.regions.by_code(code))["_id"]
+
+
+def database(parts: Parts) -> Any:
+    """The database behind the service, to look at what is really kept."""
+    return parts.mongo[parts.settings.mongodb_database]
+
+
+async def documents(parts: Parts, collection: str, **wanted: Any) -> list[dict[str, Any]]:
+    """Everything in a collection that has these values, oldest first."""
+    found: list[dict[str, Any]] = await database(parts)[collection].find(wanted).sort("_id").to_list(None)
+    return found
+
+
+async def count(parts: Parts, *collections: str) -> list[int]:
+    """How many documents are in each of these collections."""
+    return [await database(parts)[name].count_documents({}) for name in collections]
 
 
 async def until(
@@ -190,3 +258,16 @@ class Phones:
             return found if len(found) >= count else None
 
         return await until(enough, what=f"{count} messages for {key}")
+
+
+async def change_staff(parts: Parts, clock: SharedClock, staff_no: str, **changes: Any) -> None:
+    """Change a member of staff in the database, and let the few seconds pass until it is noticed.
+
+    `roles` gives their grants as pairs of a role and a division code.
+    """
+    if "roles" in changes:
+        roles = changes.pop("roles")
+        changes["grants"] = [{"role": role, "node": await place_of(parts, code)} for role, code in roles]
+    result = await database(parts)["staff"].update_one({"staff_no": staff_no}, {"$set": changes})
+    assert result.matched_count == 1, staff_no
+    clock.move(CACHE_SECONDS + 0.1)

@@ -17,7 +17,8 @@ class Fan(TypedDict, total=False):
     """A person in one app: `_id` is ``app_id:openid``.
 
     `following` and `blocked` matter for the official account; `interacted_at` opens the 48-hour
-    window for customer messages; `scene` is the place whose QR code was scanned last.
+    window for customer messages; `scene` is the place whose QR code was scanned last; `told_at` is when
+    the platform last said whether they follow.
     """
 
     _id: str
@@ -28,6 +29,7 @@ class Fan(TypedDict, total=False):
     blocked: bool
     interacted_at: datetime | None
     scene: str | None
+    told_at: datetime
     version: int
     schema: int
 
@@ -48,6 +50,7 @@ class PlatformEvent(TypedDict):
     due_at: datetime
     tries: int
     received_at: datetime
+    claim: NotRequired[str]
 
 
 class Answer(TypedDict):

@@ -1,6 +1,6 @@
 """Signing in, knowing people's phones, and the account's automatic answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,24 +63,43 @@ class Account:
         """Change what is known of a fan of the official account."""
         return await self._store.update_fan(self.oa_app_id, openid, changes)
 
+    async def told(self, openid: str, at: datetime, **changes: Any) -> Fan:
+        """Change what the platform said of a fan at the instant `at`; the fan afterwards.
+
+        An event that is applied late, after its worker died or its follow-up failed, does not undo what a
+        later one said.
+        """
+        return await self._store.update_fan_as_told(self.oa_app_id, openid, at, changes)
+
     async def contact(self, to: str) -> Contact | None:
-        """How to reach a recipient (``staff:id`` or ``person:id``); None without a bound follower."""
-        kind, _, id_ = to.partition(":")
-        if kind == "staff":
-            staff = await self._staff.get(id_)
-            if not staff["active"] or "person_id" not in staff:
-                return None
-            id_ = staff["person_id"]
-        for fan in await self._store.fans_of([id_]):
-            if fan["app_id"] == self.oa_app_id:
-                return Contact(
-                    app_id=fan["app_id"],
-                    openid=fan["openid"],
-                    following=fan.get("following", False),
-                    blocked=fan.get("blocked", False),
-                    interacted_at=fan.get("interacted_at"),
-                )
-        return None
+        """How to reach one recipient; see `contacts`."""
+        return (await self.contacts([to])).get(to)
+
+    async def contacts(self, recipients: Sequence[str]) -> dict[str, Contact]:
+        """How to reach recipients (``staff:id`` or ``person:id``); one without a bound follower is
+        missing from the result."""
+        people: dict[str, list[str]] = {}
+        for to in recipients:
+            kind, _, id_ = to.partition(":")
+            if kind == "staff":
+                staff = await self._staff.get(id_)
+                if not staff["active"] or "person_id" not in staff:
+                    continue
+                id_ = staff["person_id"]
+            people.setdefault(id_, []).append(to)
+        found: dict[str, Contact] = {}
+        for fan in await self._store.fans_of(list(people)) if people else ():
+            if fan["app_id"] != self.oa_app_id:
+                continue
+            contact = Contact(
+                app_id=fan["app_id"],
+                openid=fan["openid"],
+                following=fan.get("following", False),
+                blocked=fan.get("blocked", False),
+                interacted_at=fan.get("interacted_at"),
+            )
+            found |= dict.fromkeys(people[str(fan["person_id"])], contact)
+        return found
 
     def touch(self, openid: str) -> None:
         """Note that somebody wrote or clicked. Written in bulk by `flush`, off the callback's path."""
@@ -108,16 +127,18 @@ class Account:
         }
         return await self._store.add_event(kept)
 
-    async def claim_event(self, lease: timedelta) -> tuple[PlatformEvent, dict[str, Any]] | None:
-        """The oldest event that waits for its effect, with its body."""
-        event = await self._store.claim_event(self._clock.now(), lease)
-        if event is None:
-            return None
-        return event, self._cipher.open_json(event["body"], "platform_events", event["_id"], "body")
+    async def claim_events(self, lease: timedelta, limit: int) -> list[tuple[PlatformEvent, dict[str, Any]]]:
+        """The oldest events that wait for their effect, each with its body."""
+        events = await self._store.claim_events(self._clock.now(), lease, limit)
+        return [
+            (event, self._cipher.open_json(event["body"], "platform_events", event["_id"], "body"))
+            for event in events
+        ]
 
-    async def end_event(self, event: PlatformEvent, state: str) -> None:
-        """Mark an event ``applied`` or ``given_up``."""
-        await self._store.end_event(event["_id"], state)
+    async def end_events(self, events: Sequence[PlatformEvent], state: str) -> None:
+        """Mark events ``applied`` or ``given_up``."""
+        if events:
+            await self._store.end_events([event["_id"] for event in events], state)
 
     async def delay_event(self, event: PlatformEvent, seconds: float) -> None:
         """Try an event again later."""

@@ -79,6 +79,18 @@ class AccountStore:
             return_document=ReturnDocument.AFTER,
         )
 
+    async def update_fan_as_told(
+        self, app_id: str, openid: str, at: datetime, changes: Mapping[str, Any]
+    ) -> Fan:
+        """Like `update_fan`, unless something later than `at` was told of the fan already."""
+        fan = await self.update_fan(app_id, openid, {})
+        changed: Fan | None = await self._fans.find_one_and_update(
+            {"_id": fan["_id"], "told_at": {"$not": {"$gt": at}}},
+            {"$set": {**changes, "told_at": at}, "$inc": {"version": 1}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return changed or fan
+
     async def adopt_fan(self, app_id: str, openid: str, person_id: str) -> str:
         """Give a fan its person unless it has one; the person it has afterwards."""
         await self.update_fan(app_id, openid, {})
@@ -111,18 +123,23 @@ class AccountStore:
             return False
         return True
 
-    async def claim_event(self, now: datetime, lease: timedelta) -> PlatformEvent | None:
-        """The oldest due event, leased to the caller: it comes back when the lease runs out."""
-        return await self._events.find_one_and_update(
-            {"state": "new", "due_at": {"$lte": now}},
-            {"$set": {"due_at": now + lease}, "$inc": {"tries": 1}},
-            sort=[("due_at", ASCENDING)],
-            return_document=ReturnDocument.AFTER,
+    async def claim_events(self, now: datetime, lease: timedelta, limit: int) -> list[PlatformEvent]:
+        """The oldest due events, leased to the caller: they come back when the lease runs out."""
+        due = {"state": "new", "due_at": {"$lte": now}}
+        found = await self._events.find(due, {"_id": 1}).sort("due_at", ASCENDING).to_list(limit)
+        if not found:
+            return []
+        ids, claim = [e["_id"] for e in found], new_id()
+        await self._events.update_many(
+            {**due, "_id": {"$in": ids}},
+            {"$set": {"due_at": now + lease, "claim": claim}, "$inc": {"tries": 1}},
         )
+        mine = self._events.find({"_id": {"$in": ids}, "claim": claim})
+        return await mine.sort("received_at", ASCENDING).to_list(limit)
 
-    async def end_event(self, id_: str, state: str) -> None:
-        """Mark an event as applied or given up."""
-        await self._events.update_one({"_id": id_}, {"$set": {"state": state}})
+    async def end_events(self, ids: Sequence[str], state: str) -> None:
+        """Mark events as applied or given up."""
+        await self._events.update_many({"_id": {"$in": list(ids)}}, {"$set": {"state": state}})
 
     async def delay_event(self, id_: str, until: datetime) -> None:
         """Let an event wait."""

@@ -2,22 +2,24 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 GENESIS = "0" * 64
 _NOT_SEALED_IN = frozenset({"batch"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def canonical(entry: Mapping[str, Any]) -> bytes:
-    """The bytes of an entry that the chain covers: sorted JSON, instants as milliseconds."""
+    """The bytes of an entry that the chain covers: sorted JSON, instants (aware) as whole milliseconds
+    since the Unix epoch. They are the same before the entry is stored and after it is read back."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, datetime):
-            # MongoDB keeps milliseconds, so what is hashed must not be finer than that.
-            return int(value.timestamp() * 1000 + 0.5)
+            # BSON keeps milliseconds and drops what is finer, so the same is dropped here.
+            return (value - _EPOCH) // timedelta(milliseconds=1)
         raise TypeError(type(value).__name__)
 
     kept = {key: value for key, value in entry.items() if key not in _NOT_SEALED_IN}

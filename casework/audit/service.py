@@ -103,13 +103,14 @@ async def verify(
     batch; a cut-off end (by the checkpoints); and a forged checkpoint.
     """
     verdict = Verdict()
-    hash_, count, expected = rules.GENESIS, 0, 1
-    by_batch: dict[int, Checkpoint] = {}
-    for checkpoint in checkpoints:
+    hash_, count, expected, marked = rules.GENESIS, 0, 1, 0
+    # All of them: a batch that was cut off and sealed anew has a second one beside the first.
+    by_batch: dict[int, list[Checkpoint]] = {}
+    for line, checkpoint in enumerate(checkpoints, 1):
         if signature_ok(checkpoint):
-            by_batch[checkpoint["batch"]] = checkpoint
+            by_batch.setdefault(checkpoint["batch"], []).append(checkpoint)
         else:
-            verdict.faults.append(f"checkpoint of batch {checkpoint.get('batch')}: signature is wrong")
+            verdict.faults.append(f"checkpoint {line}: signature is wrong")
     async for batch in store.batches():
         number = batch["_id"]
         if number != expected or batch["previous"] != hash_ or batch["first"] != count + 1:
@@ -122,15 +123,19 @@ async def verify(
         if len(found) == len(batch["entries"]) and chained != batch["hash"]:
             verdict.faults.append(f"batch {number}: an entry was altered")
         count += len(batch["entries"])
-        signed = by_batch.pop(number, {})
-        if signed and (signed["hash"], signed["entries"]) != (batch["hash"], count):
+        signed = by_batch.pop(number, [])
+        if any((one["hash"], one["entries"]) != (batch["hash"], count) for one in signed):
             verdict.faults.append(f"batch {number}: differs from its signed checkpoint")
+        claiming = await store.marked_ids(number)
+        marked += len(claiming)
+        for id_ in sorted(claiming.difference(batch["entries"])):
+            verdict.faults.append(f"entry {id_}: claims to be in batch {number} and is not")
         hash_, expected = batch["hash"], number + 1
         verdict.batches += 1
     verdict.sealed = count
     verdict.faults += [f"batch {n}: has a signed checkpoint and is gone" for n in sorted(by_batch)]
-    if (marked := await store.marked_count()) > count:
-        verdict.faults.append(f"{marked - count} entries claim to be sealed and are in no batch")
+    if lost := await store.marked_count() - marked:
+        verdict.faults.append(f"{lost} entries claim to be in a batch that is not there")
     verdict.unsealed = await store.unsealed_count()
     oldest = await store.oldest_unsealed()
     verdict.unsealed_age = (clock.now() - oldest).total_seconds() if oldest else 0.0

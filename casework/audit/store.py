@@ -62,6 +62,10 @@ class AuditStore:
         """Entries by id; missing ones are missing from the result."""
         return {entry["_id"]: entry async for entry in self._entries.find({"_id": {"$in": list(ids)}})}
 
+    async def marked_ids(self, number: int) -> set[str]:
+        """The ids of all entries that name this batch."""
+        return {entry["_id"] async for entry in self._entries.find({"batch": number}, {"_id": 1})}
+
     async def marked_count(self) -> int:
         """How many entries name a batch."""
         return await self._entries.count_documents({"batch": {"$ne": None}})

@@ -12,7 +12,7 @@ from casework.access import Actor
 from casework.clock import Clock
 from casework.commands.store import CommandStore
 from casework.fields import BlindIndex
-from casework.problems import KeyReused, Problem
+from casework.problems import KeyReused, Malformed, Problem
 from casework.unit import Tx, Unit
 
 
@@ -89,5 +89,11 @@ class Commands:
 
 
 def canonical_body(body: Any) -> bytes:
-    """The bytes of a parsed JSON body that decide whether two bodies are the same."""
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    """The bytes of a parsed JSON body that decide whether two bodies are the same.
+
+    Raises `Malformed` for what is nested deeper than any form of ours.
+    """
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        raise Malformed from None

@@ -1,13 +1,14 @@
 """What starts the way: reports of hardship, and what the cadre found."""
 
 import re
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from casework.forms import Form
+from casework.forms import Form, WrongTogether
 from casework.identity import normal_id_no, normal_phone
 from casework.ids import Id
 
@@ -40,8 +41,15 @@ def _printable(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    # Line breaks, and the marks that turn or hide text (Unicode's Cc and Cf), have no place in a name.
+    if any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in text):
+        raise ValueError("含有不能识别的字符，请重新输入")
+    return text
+
+
 def _month(text: str) -> str:
-    if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", text):
+    if not re.fullmatch(r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])", text):
         raise ValueError("请选择年月，例如 2026-08")
     return text
 
@@ -59,7 +67,7 @@ def _unique(values: list[str]) -> list[str]:
 
 
 _Printable = AfterValidator(_printable)
-Name = Annotated[str, StringConstraints(min_length=1, max_length=20), _Printable]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=20), AfterValidator(_one_line)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=100), _Printable]
 Remark = Annotated[str, StringConstraints(max_length=100), _Printable]
 Told = Annotated[str, StringConstraints(max_length=200), _Printable]
@@ -142,11 +150,14 @@ class ReportForm(Form):
 
     @model_validator(mode="after")
     def _together(self) -> "ReportForm":
+        wrong = {}
         if "other" in self.risks and not self.risks_remark:
-            raise ValueError("选了“其他”，请说明是什么困难")
+            wrong["risks_remark"] = "选了“其他”，请说明是什么困难"
         hashes = [p.sha256 for p in self.photos]
         if len(set(hashes)) != len(hashes):
-            raise ValueError("有重复的照片，请删去一张")
+            wrong["photos"] = "有重复的照片，请删去一张"
+        if wrong:
+            raise WrongTogether(wrong)
         return self
 
 
@@ -188,18 +199,20 @@ class VerificationForm(Form):
 
     @model_validator(mode="after")
     def _together(self) -> "VerificationForm":
+        wrong = {}
         if self.position is None and not self.position_missing:
-            raise ValueError("没有定位时，请说明原因")
-        if self.finding is Finding.COULD_NOT_MEET:
-            return self
-        if self.met == "nobody":
-            raise ValueError("没有见到人时，核实结果应选“未能见面”")
-        if not self.risks:
-            raise ValueError("请逐项填写困难的核实情况")
-        if self.finding is Finding.NOT_TRUE and not self.reason:
-            raise ValueError("核实为不属实时，请写明告知申报人的理由")
-        if self.signature is None and not self.signature_missing:
-            raise ValueError("请让户主签名；不能签名时请说明原因")
+            wrong["position_missing"] = "没有定位时，请说明原因"
+        if self.finding is not Finding.COULD_NOT_MEET:
+            if self.met == "nobody":
+                wrong["finding"] = "没有见到人时，核实结果应选“未能见面”"
+            if not self.risks:
+                wrong["risks"] = "请逐项填写困难的核实情况"
+            if self.finding is Finding.NOT_TRUE and not self.reason:
+                wrong["reason"] = "核实为不属实时，请写明告知申报人的理由"
+            if self.signature is None and not self.signature_missing:
+                wrong["signature_missing"] = "请让户主签名；不能签名时请说明原因"
+        if wrong:
+            raise WrongTogether(wrong)
         return self
 
 

@@ -33,8 +33,9 @@ def form_errors(form: ReportForm, tables: Snapshot, areas: Sequence[str], today:
     if form.event_date and form.event_date > today.isoformat()[:7]:
         errors.append(_error("event_date", "发生时间不能晚于本月"))
     birth = birth_date(form.id_no)
-    if birth > today:
-        errors.append(_error("id_no", "身份证号中的出生日期不对，请核对"))
+    for field, id_no in (("id_no", form.id_no), ("head_id_no", form.head_id_no)):
+        if id_no and birth_date(id_no) > today:
+            errors.append(_error(field, "身份证号中的出生日期不对，请核对"))
     if tables.get("consent", form.consent.version, areas, today) is None:
         errors.append(_error("consent.version", "承诺授权书已更新，请重新阅读并签名"))
     needs_guardian = age_on(birth, today) < GUARDIAN_UNDER

@@ -247,13 +247,12 @@ class Intakes:
         first = await self._store.open_of(keys)
         if first is None:
             return None
-        if intake["owner"]:
-            digests = self._index.all_of("report", content)
-            same = await self._store.same(intake["owner"], digests, first["_id"])
-            if same:
-                return Answer(self._joined_answer(same, repeated=True))
+        digests = self._index.all_of("report", content)
 
         async def work(tx: Tx) -> Answer:
+            # Inside the transaction, because two taps at once may both find the way free outside of it.
+            if same := await self._store.same(tx, intake, digests, first["_id"]):
+                return Answer(self._joined_answer(same, repeated=True))
             now = self._clock.now()
             step: Step = {"at": now, "event": "joined"}
             changed = await self._store.change(tx, first["_id"], OPEN_STATES, {}, [step])
@@ -530,7 +529,7 @@ class Intakes:
     async def page(self, actor: Actor, cursor: str | None, limit: int) -> Page[Intake]:
         """Reports in reach, newest first."""
         allowed = reach(actor, "intake.read")
-        before = str(decode_cursor(cursor, 1)[0]) if cursor else None
+        before = decode_cursor(cursor, str)[0] if cursor else None
         found = await self._store.page(self._store.reached(allowed), before, limit + 1)
         items, more = found[:limit], len(found) > limit
         return Page(items, encode_cursor(items[-1]["_id"]) if more else None)

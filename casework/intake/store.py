@@ -24,6 +24,7 @@ class IntakeStore:
             "household_key", unique=True, partialFilterExpression={"open": True}, name="one_open_a_household"
         )
         await self._intakes.create_index("number", unique=True)
+        await self._intakes.create_index("joined_to", partialFilterExpression={"joined_to": {"$gt": ""}})
         await self._intakes.create_index([("owner", ASCENDING), ("_id", DESCENDING)])
         await self._intakes.create_index([("areas", ASCENDING), ("_id", DESCENDING)])
         await self._verifications.create_index([("intake", ASCENDING), ("_id", ASCENDING)])
@@ -44,14 +45,17 @@ class IntakeStore:
         """The open report of a household, whichever key it was indexed under."""
         return await self._intakes.find_one({"household_key": {"$in": list(household_keys)}, "open": True})
 
-    async def same(self, owner: str, digests: Sequence[str], joined_to: str) -> Intake | None:
-        """What this person sent before with the very same content, into the same open report."""
+    async def same(self, tx: Tx, intake: Intake, digests: Sequence[str], joined_to: str) -> Intake | None:
+        """What the person behind `intake` sent before with the very same content, into the open report
+        `joined_to`."""
         return await self._intakes.find_one(
             {
-                "owner": owner,
+                "owner": intake["owner"],
+                "filer": intake["filer"],
                 "digest": {"$in": list(digests)},
                 "$or": [{"_id": joined_to}, {"joined_to": joined_to}],
-            }
+            },
+            session=tx,
         )
 
     async def change(

@@ -6,6 +6,7 @@ address or ID number.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 FIELD_LABELS = {
     "number": "受理编号",
@@ -20,11 +21,13 @@ FIELD_LABELS = {
 @dataclass(frozen=True)
 class Kind:
     """`template` is our key of the template (None: customer message only); `fields` the names shown,
-    in order."""
+    in order. `delay` lets what is urgent go first: a word of receipt may wait a second when a storm
+    brings many reports, the cadre's task may not."""
 
     title: str
     template: str | None
     fields: tuple[str, ...]
+    delay: timedelta = timedelta(0)
 
 
 _TASK = ("number", "village", "name", "due")
@@ -39,7 +42,9 @@ KINDS: Mapping[str, Kind] = {
     "task_joined": Kind("同一户又有新的申报", "task", _TASK),
     "task_withdrawn": Kind("申报人已撤回，任务取消", "task", _TASK),
     "staff_unreachable": Kind("责任干部未收到微信，请转告", "task", _TASK),
-    "report_received": Kind("您的申报已收到", "progress", ("number", "village", "status", "due")),
+    "report_received": Kind(
+        "您的申报已收到", "progress", ("number", "village", "status", "due"), delay=timedelta(seconds=1)
+    ),
     "report_accepted": Kind("干部已接到您的申报", "progress", ("number", "village", "status", "due")),
     "report_outcome": Kind("您的申报有结果了", "progress", ("number", "village", "status")),
     "staff_welcome": Kind("您是工作人员，核实任务会推送到这里", None, ()),
@@ -84,9 +89,11 @@ def text_of(kind: str, fields: Mapping[str, str]) -> str:
 
 
 def template_data(kind: str, fields: Mapping[str, str], keywords: Mapping[str, str]) -> dict[str, str]:
-    """The values by keyword; every keyword of the template has one.
+    """The values by keyword; every keyword of the template has one, a dash where there is nothing.
 
-    `status` is what the message says in one line: the kind's title unless it carries words of its own.
+    `keywords` maps our fields to the template's keywords; a field that no message may carry gives a
+    dash too. `status` is the message in one line: the kind's title unless it has words of its own.
     """
-    values = {"status": KINDS[kind].title, **fields}
+    allowed = {name: value for name, value in fields.items() if name in FIELD_LABELS}
+    values = {"status": KINDS[kind].title, **allowed}
     return {keyword: values.get(name) or "—" for name, keyword in keywords.items()}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 
 class NoticeState(StrEnum):
@@ -80,6 +80,3 @@ class Delivery(TypedDict):
     reason: str
     message_id: str | None
     mark: str | None
-
-
-Json = dict[str, Any]

@@ -17,7 +17,7 @@ RETRY_PAUSES = tuple(timedelta(seconds=s) for s in (0.5, 2, 5, 15, 30, 60, 120, 
 QUOTA_PAUSE = timedelta(seconds=60)
 
 #: Results that close a channel for this message.
-CLOSED = frozenset({Outcome.NEXT.value, Outcome.DEAD.value, "failed", "unknown", "exhausted"})
+CLOSED = frozenset({Outcome.NEXT.value, "failed", "unknown", "exhausted"})
 
 
 def usable_channels(contact: Contact | None, now: datetime) -> list[str]:
@@ -39,15 +39,31 @@ def next_channel(contact: Contact | None, tries: Sequence[Try], now: datetime) -
 
 
 def pause_after(outcome: Outcome, tries: Sequence[Try]) -> timedelta | None:
-    """How long to wait after `outcome`; None when this channel is used up.
+    """How long to wait before the same channel is tried again; None when it is not tried again,
+    because its pauses are used up or `outcome` is none that another try could mend.
 
     `tries` are all attempts so far, the one just ended last.
     """
     if outcome in (Outcome.WAIT, Outcome.HALT):
         return QUOTA_PAUSE
+    if outcome is not Outcome.RETRY:
+        return None
     channel = tries[-1]["channel"]
     busy = sum(1 for t in tries if t["channel"] == channel and t["result"] == Outcome.RETRY)
     return RETRY_PAUSES[busy - 1] if busy <= len(RETRY_PAUSES) else None
+
+
+def settled(tries: Sequence[Try], now: datetime) -> list[Try]:
+    """The attempts, where a template message's lost answer counts as ``unknown`` from the moment on at
+    which the platform no longer drops the double: sent again, it could arrive twice."""
+    lost = [
+        t["channel"] == "template"
+        and t["result"] == Outcome.RETRY
+        and t.get("errcode") is None
+        and now - t["at"] >= TEMPLATE_REPEATABLE
+        for t in tries
+    ]
+    return [{**t, "result": "unknown"} if is_lost else t for t, is_lost in zip(tries, lost, strict=True)]
 
 
 def after_crash(last: Try, now: datetime) -> str:

@@ -1,6 +1,6 @@
 """Writing messages into the outbox, and carrying them to phones."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,7 +77,7 @@ class Notices:
             "ref": ref,
             "areas": areas,
             "state": NoticeState.PENDING.value,
-            "due_at": now,
+            "due_at": now + KINDS[kind].delay,
             "created_at": now,
             "tries": [],
             "lease": None,
@@ -98,7 +98,7 @@ class Notices:
         """The actor's messages, newest first: the list of last resort, never empty-handed."""
         reach(actor, "inbox.read")
         people = [f"person:{actor.person_id}"] + ([f"staff:{actor.staff_id}"] if actor.staff_id else [])
-        before = str(decode_cursor(cursor, 1)[0]) if cursor else None
+        before = decode_cursor(cursor, str)[0] if cursor else None
         found = await self._store.inbox(people, before, limit + 1)
         items = [
             {
@@ -113,20 +113,28 @@ class Notices:
             for n in found[:limit]
         ]
         more = len(found) > limit
-        return Page(items, encode_cursor(items[-1]["id"]) if more else None)
+        return Page(items, encode_cursor(found[limit - 1]["_id"]) if more else None)
 
-    async def receipt(self, message_id: str, status: str) -> bool:
-        """Apply the platform's receipt for a template message; False when the message is not known.
+    async def receipts(self, receipts: Mapping[str, str]) -> set[str]:
+        """Apply the platform's receipts for template messages: status by message id.
 
-        The receipt can be here before the sender has recorded the message's id: the caller then
-        comes again a little later.
+        The ids that are known; a receipt can be here before the sender has recorded the message's id,
+        and the caller then comes again a little later.
         """
-        now = self._clock.now()
-        if status == "success":
-            changes: dict[str, Any] = {"state": NoticeState.DELIVERED.value}
-            return await self._store.receipt(message_id, "delivered", changes) is not None
-        changes = {"state": NoticeState.PENDING.value, "due_at": now, "lease": None}
-        return await self._store.receipt(message_id, "failed", changes) is not None
+        arrived = [id_ for id_, status in receipts.items() if status == "success"]
+        known = await self._store.delivered(arrived) if arrived else set()
+        for id_ in receipts.keys() - set(arrived):
+            if await self._store.refused(id_, self._clock.now()):
+                known.add(id_)
+        return known
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Messages to one recipient, in order, and how to reach them (None: not at all)."""
+
+    notices: list[Notice]
+    contact: Contact | None
 
 
 class Postman:
@@ -152,26 +160,30 @@ class Postman:
         self._carry = carry
         self._observe = observe
 
-    async def claim(self, limit: int) -> list[list[Notice]]:
-        """Claim due messages, grouped by recipient, each group in order."""
+    async def claim(self, limit: int) -> list[Bundle]:
+        """Claim due messages, bundled by recipient, each bundle in order."""
         groups: dict[str, list[Notice]] = {}
         for notice in await self._store.claim(self._clock.now(), limit, LEASE):
             groups.setdefault(notice["to"], []).append(notice)
-        return list(groups.values())
+        contacts = await self._account.contacts(list(groups)) if groups else {}
+        return [Bundle(group, contacts.get(to)) for to, group in groups.items()]
 
-    async def carry_group(self, group: Sequence[Notice]) -> None:
+    async def carry_bundle(self, bundle: Bundle) -> None:
         """Carry one recipient's messages one after the other; when one has to wait, so do the rest."""
+        group = bundle.notices
         for index, notice in enumerate(group):
-            if not await self._carry_one(notice):
+            # What one message taught (that this person blocks us, say) counts for the next.
+            contact = bundle.contact if index == 0 else await self._account.contact(notice["to"])
+            if not await self._carry_one(notice, contact):
                 rest = [n["_id"] for n in group[index + 1 :]]
                 if rest and notice["lease"]:
                     due = self._clock.now() + timedelta(milliseconds=250)
                     await self._store.release(rest, notice["lease"], due)
                 return
 
-    async def _carry_one(self, notice: Notice) -> bool:
+    async def _carry_one(self, notice: Notice, contact: Contact | None) -> bool:
         """Bring one message to an end, or to a pause (False)."""
-        tries = list(notice["tries"])
+        tries = rules.settled(notice["tries"], self._clock.now())
         if tries and tries[-1]["result"] in ("started", Outcome.UNCERTAIN):
             match rules.after_crash(tries[-1], self._clock.now()):
                 case "again":
@@ -181,10 +193,10 @@ class Postman:
                     return await self._pause(notice, due)
                 case _:
                     tries[-1] = {**tries[-1], "result": "unknown"}
-            await self._store.set(notice, {"tries": tries})
+        if tries != notice["tries"]:
+            await self._store.change(notice, {"tries": tries})
         while True:
             now = self._clock.now()
-            contact = await self._account.contact(notice["to"])
             channel = rules.next_channel(contact, tries, now)
             if channel is None or contact is None:
                 return await self._leave_in_inbox(notice)
@@ -210,6 +222,7 @@ class Postman:
             ended = await self._record(notice, tries, attempt, contact, delivery)
             if ended is not None:
                 return ended
+            contact = await self._account.contact(notice["to"])
 
     async def _record(
         self, notice: Notice, tries: list[Try], attempt: Try, contact: Contact, delivery: Delivery
@@ -247,7 +260,9 @@ class Postman:
         return await self._pause(notice, self._clock.now() + pause)
 
     async def _pause(self, notice: Notice, due_at: datetime) -> bool:
-        await self._store.set(notice, {"state": NoticeState.PENDING.value, "due_at": due_at, "lease": None})
+        await self._store.change(
+            notice, {"state": NoticeState.PENDING.value, "due_at": due_at, "lease": None}
+        )
         return False
 
     async def _learn(self, contact: Contact, mark: str | None) -> None:
@@ -255,31 +270,34 @@ class Postman:
         if mark in LESSONS:
             await self._account.set_fan(contact.openid, **LESSONS[mark])
 
+    async def _superiors(self, staff_id: str, areas: list[str]) -> list[str]:
+        """Who is told about something at `areas` in the place of this member of staff: the nearest level
+        above their own, so that nothing for the township comes back to the village."""
+        levels = [[s["_id"] for s in await self._staff.supervisors_of(areas, level)] for level in range(3)]
+        own = max((level for level, people in enumerate(levels) if staff_id in people), default=-1)
+        return next((people for people in levels[own + 1 :] if people), [])
+
     async def _leave_in_inbox(self, notice: Notice) -> bool:
         """No channel is left: the message stays in the inbox, and for staff it goes up a level."""
         self._observe("inbox", "inbox")
         kind, _, id_ = notice["to"].partition(":")
         upwards: list[Notice] = []
         if kind == "staff" and notice["kind"] != "staff_unreachable":
-            for level in range(3):
-                people = await self._staff.supervisors_of(notice["areas"], level)
-                if others := [s for s in people if s["_id"] != id_]:
-                    upwards = [
-                        self._notices.compose(
-                            f"staff:{s['_id']}",
-                            "staff_unreachable",
-                            notice["fields"],
-                            ref=notice["ref"],
-                            areas=notice["areas"],
-                            link=notice["link"],
-                        )
-                        for s in others
-                    ]
-                    break
+            upwards = [
+                self._notices.compose(
+                    f"staff:{superior}",
+                    "staff_unreachable",
+                    notice["fields"],
+                    ref=notice["ref"],
+                    areas=notice["areas"],
+                    link=notice["link"],
+                )
+                for superior in await self._superiors(id_, notice["areas"])
+            ]
 
         async def work(tx: Tx) -> bool:
             changes = {"state": NoticeState.INBOX.value, "lease": None}
-            if await self._store.set(notice, changes, tx):
+            if await self._store.change(notice, changes, tx):
                 await self._store.add(tx, upwards)
             return True
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, WriteConcern
 
 from casework.ids import new_id
 from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Try
@@ -19,6 +19,9 @@ class NoticeStore:
 
     def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
         self._notices = database["notices"]
+        # A lease that a crash of the database takes back has cost nothing: the message is claimed again.
+        # So leases need not wait for the disk, and the road to the phone is shorter by that.
+        self._leases = self._notices.with_options(write_concern=WriteConcern(1))
 
     async def prepare(self) -> None:
         """Create the indexes; the one for claims holds only what is still on its way."""
@@ -42,7 +45,7 @@ class NoticeStore:
         if not found:
             return []
         ids, token = [n["_id"] for n in found], new_id()
-        await self._notices.update_many(
+        await self._leases.update_many(
             {**due, "_id": {"$in": ids}},
             {"$set": {"state": NoticeState.SENDING.value, "lease": token, "due_at": now + lease}},
         )
@@ -72,7 +75,10 @@ class NoticeStore:
 
     async def start_try(self, notice: Notice, attempt: Try, lease_end: datetime) -> bool:
         """Record that an attempt begins; False when the lease was lost to another worker."""
-        result = await self._notices.update_one(
+        # A template message is sent under an id by which the platform drops a double, so its beginning
+        # need not be on the disk. Any other message must never begin unrecorded.
+        collection = self._leases if attempt["channel"] == "template" else self._notices
+        result = await collection.update_one(
             {"_id": notice["_id"], "lease": notice["lease"], "state": NoticeState.SENDING.value},
             {"$push": {"tries": attempt}, "$set": {"due_at": lease_end}},
         )
@@ -89,7 +95,7 @@ class NoticeStore:
         )
         return result.modified_count == 1
 
-    async def set(self, notice: Notice, changes: Mapping[str, Any], tx: Tx | None = None) -> bool:
+    async def change(self, notice: Notice, changes: Mapping[str, Any], tx: Tx | None = None) -> bool:
         """Change a leased message; False when the lease was lost."""
         result = await self._notices.update_one(
             {"_id": notice["_id"], "lease": notice["lease"]},
@@ -98,15 +104,42 @@ class NoticeStore:
         )
         return result.modified_count == 1
 
-    async def receipt(self, message_id: str, result: str, changes: Mapping[str, Any]) -> Notice | None:
-        """Record the platform's receipt for a message that was sent; None when it is not (yet) known."""
-        return await self._notices.find_one_and_update(
+    async def delivered(self, message_ids: Sequence[str]) -> set[str]:
+        """Record that messages arrived; those of the ids that are known."""
+        ids = list(message_ids)
+        # A message whose every try is done is only recorded as sent once its id is there.
+        found = self._notices.find(
+            {"tries.message_id": {"$in": ids}, "state": {"$nin": list(ON_THE_WAY)}}, {"tries.message_id": 1}
+        )
+        known = {t.get("message_id") async for notice in found for t in notice["tries"]}
+        await self._notices.update_many(
+            {"tries.message_id": {"$in": ids}, "state": NoticeState.SENT.value},
+            {
+                "$set": {"state": NoticeState.DELIVERED.value, "tries.$[arrived].result": "delivered"},
+                "$inc": {"version": 1},
+            },
+            array_filters=[{"arrived.message_id": {"$in": ids}}],
+        )
+        return known.intersection(ids)
+
+    async def refused(self, message_id: str, now: datetime) -> bool:
+        """Record that a message did not arrive: the next channel's turn. False when it is not known."""
+        changed = await self._notices.update_one(
             {
                 "tries": {"$elemMatch": {"message_id": message_id, "result": "sent"}},
                 "state": NoticeState.SENT.value,
             },
-            {"$set": {**changes, "tries.$.result": result}, "$inc": {"version": 1}},
+            {
+                "$set": {
+                    "state": NoticeState.PENDING.value,
+                    "due_at": now,
+                    "lease": None,
+                    "tries.$.result": "failed",
+                },
+                "$inc": {"version": 1},
+            },
         )
+        return changed.modified_count == 1
 
     async def inbox(self, people: Sequence[str], before: str | None, limit: int) -> list[Notice]:
         """Messages to any of these recipients, newest first, older than the id `before`."""

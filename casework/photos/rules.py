@@ -1,7 +1,6 @@
 """Turning whatever a phone uploads into a plain JPEG, or refusing it."""
 
 import io
-import warnings
 from typing import NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -36,19 +35,20 @@ def clean(data: bytes) -> Picture:
     if len(data) > UPLOAD_BYTES:
         raise TooLarge("照片超过 10 MB，请压缩后再上传。")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                if opened.width * opened.height > PIXELS_MOST:
-                    raise TooLarge("照片像素太大，请用较低的清晰度重新拍照。")
-                opened.draft("RGB", (SIDE_MOST, SIDE_MOST))
-                upright = ImageOps.exif_transpose(opened)
-                image = upright.convert("RGB")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            if opened.width * opened.height > PIXELS_MOST:
+                raise TooLarge("照片像素太大，请用较低的清晰度重新拍照。")
+            opened.draft("RGB", (SIDE_MOST, SIDE_MOST))
+            upright = ImageOps.exif_transpose(opened)
+            image = upright.convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        # Pillow raises or warns only far above our own limit.
         raise TooLarge("照片像素太大，请用较低的清晰度重新拍照。") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
         # Pillow's decoders raise all of these on broken files.
         raise NotAPicture from None
+    # Pillow would write the comment of a JPEG into the new file as well.
+    image.info.clear()
     image.thumbnail((SIDE_MOST, SIDE_MOST))
     jpeg = _jpeg(image)
     width, height = image.size

@@ -15,6 +15,8 @@ class Snapshot:
     """All tables as they were read at one moment; look-ups need no database."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
+        # What was looked up is kept as long as the snapshot is, which is half a minute.
+        self._tables: dict[tuple[str, tuple[str, ...], date], dict[str, dict[str, Any]]] = {}
         self._rows: dict[str, dict[str, list[Row]]] = {}
         for row in rows:
             self._rows.setdefault(row["table"], {}).setdefault(row["key"], []).append(row)
@@ -33,7 +35,13 @@ class Snapshot:
         return best["value"]
 
     def table(self, table: str, areas: Sequence[str], on: date) -> dict[str, dict[str, Any]]:
-        """A whole table as it holds at a place on a date, in its order."""
+        """A whole table as it holds at a place on a date, in its order. Callers must not change it."""
+        wanted = (table, tuple(areas), on)
+        if wanted not in self._tables:
+            self._tables[wanted] = self._find_table(table, areas, on)
+        return self._tables[wanted]
+
+    def _find_table(self, table: str, areas: Sequence[str], on: date) -> dict[str, dict[str, Any]]:
         found = {key: self.get(table, key, areas, on) for key in self._rows.get(table, {})}
         present = [(key, value) for key, value in found.items() if value is not None]
         return dict(sorted(present, key=lambda item: item[1].get("order", 0)))

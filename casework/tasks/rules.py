@@ -22,13 +22,16 @@ def limit(start: datetime, row: Mapping[str, Any]) -> Deadline:
 
 
 def alarms(now: datetime, accept_due: datetime | None, due: datetime, remind_hours: int) -> list[Alarm]:
-    """The alarms of a task, earliest first. `accept_due` is None once the task is accepted."""
+    """The alarms of a task that are still to come at `now`, earliest first.
+
+    `accept_due` is None once the task is accepted; a reminder comes `remind_hours` before an end.
+    """
     remind = timedelta(hours=remind_hours)
     found: list[Alarm] = []
     if accept_due is not None:
-        found.append({"kind": "task_reminder", "at": max(accept_due - remind, now), "level": -1})
+        found.append({"kind": "task_reminder", "at": accept_due - remind, "level": -1})
         found.append({"kind": "task_late", "at": accept_due, "level": 0})
-    found.append({"kind": "task_reminder", "at": max(due - remind, now), "level": -1})
+    found.append({"kind": "task_reminder", "at": due - remind, "level": -1})
     found += [{"kind": "task_late", "at": due + LEVEL_PAUSE * n, "level": n} for n in range(LEVELS)]
     return sorted((a for a in found if a["at"] > now), key=lambda a: a["at"])
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from casework.access import Actor, reach
+from casework.access import PERMISSIONS, Actor, reach
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
 from casework.clock import Clock, legal_date, readable
@@ -15,6 +15,7 @@ from casework.notices.service import Notices
 from casework.pages import Page, decode_cursor, encode_cursor
 from casework.problems import InvalidForm, NotFound, StaleVersion, WrongState
 from casework.regions.model import Region
+from casework.staff.rules import holders
 from casework.staff.service import StaffService
 from casework.tables.service import Tables
 from casework.tasks import rules
@@ -133,7 +134,7 @@ class Tasks:
     async def page(self, actor: Actor, states: Sequence[str], cursor: str | None, limit: int) -> Page[Task]:
         """Tasks in the actor's reach by due time."""
         allowed = reach(actor, "task.read")
-        after = decode_cursor(cursor, 2) if cursor else None
+        after = decode_cursor(cursor, datetime, str) if cursor else None
         found = await self._store.page(allowed, states, after, limit + 1)
         items = found[:limit]
         more = len(found) > limit
@@ -217,9 +218,10 @@ class Tasks:
         return changed, told
 
     async def assign(self, actor: Actor, command: Command, id_: str, staff_no_or_id: str) -> Answer:
-        """Give a live task to a member of staff who works at or above its place."""
+        """Give a live task to a member of staff who works at or above its place and may verify there."""
         task = await self.get(actor, id_, "task.assign")
-        people = await self._staff.at(task["areas"])
+        # Somebody who may not verify could do nothing with it.
+        people = holders(await self._staff.at(task["areas"]), PERMISSIONS["task.verify"], task["areas"])
         chosen = next((s for s in people if staff_no_or_id in (s["_id"], s["staff_no"])), None)
         if chosen is None:
             message = "请选择负责该村组的在岗人员"
@@ -248,8 +250,8 @@ class Tasks:
     async def fire_alarms(self) -> int:
         """Send the reminders and escalations that are due; the number of tasks that had any.
 
-        Any number of workers may call this at once: whoever changes the task's version first has fired
-        its alarms, and the message is written in the same transaction.
+        Any number of workers may call this at once: whoever takes the alarms first has fired them, and
+        the message is written in the same transaction.
         """
         now = self._clock.now()
         due = await self._store.with_alarm_due(now, ALARM_BATCH)
@@ -271,8 +273,7 @@ class Tasks:
     async def _fire(self, task: Task, ripe: list[Any], left: list[Any], notices: list[Notice]) -> None:
         async def work(tx: Tx) -> None:
             changes = {"alarms": left, "next_alarm_at": rules.next_alarm(left)}
-            changed = await self._store.change(tx, task["_id"], task["version"], LIVE, changes)
-            if changed is None:
+            if not await self._store.take_alarms(tx, task, changes):
                 return
             await self._notices.add(tx, notices)
             fired = [f"{a['kind']}/{a['level']}" for a in ripe]

@@ -1,7 +1,7 @@
 """Tasks in MongoDB."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -45,10 +45,23 @@ class TaskStore:
             session=tx,
         )
 
+    async def take_alarms(self, tx: Tx, task: Task, changes: Mapping[str, Any]) -> bool:
+        """Set what is left of a task's alarms, unless another worker or another change came first.
+
+        The version stays: what a phone shows is as it was, so that a form filled in without a signal
+        is not refused because a reminder went out meanwhile.
+        """
+        result = await self._tasks.update_one(
+            {"_id": task["_id"], "version": task["version"], "next_alarm_at": task["next_alarm_at"]},
+            {"$set": dict(changes)},
+            session=tx,
+        )
+        return result.modified_count == 1
+
     async def page(
         self, allowed: Reach, states: Sequence[str], after: Sequence[Any] | None, limit: int
     ) -> list[Task]:
-        """Tasks in reach by due time; `after` is the (due time in seconds, id) of the last one seen."""
+        """Tasks in reach by due time; `after` is the (due time, id) of the last one seen."""
         mine: list[dict[str, Any]] = []
         if allowed.staff_id:
             mine.append({"assignee": allowed.staff_id})
@@ -56,10 +69,8 @@ class TaskStore:
             mine.append({"areas": {"$in": list(allowed.areas)}})
         query: dict[str, Any] = {"$and": [{"$or": mine}, {"state": {"$in": list(states)}}]}
         if after:
-            due = datetime.fromtimestamp(float(after[0]), UTC)
-            query["$and"].append(
-                {"$or": [{"due_at": {"$gt": due}}, {"due_at": due, "_id": {"$gt": str(after[1])}}]}
-            )
+            due, id_ = after
+            query["$and"].append({"$or": [{"due_at": {"$gt": due}}, {"due_at": due, "_id": {"$gt": id_}}]})
         return await self._tasks.find(query).sort([("due_at", 1), ("_id", 1)]).to_list(limit)
 
     async def with_alarm_due(self, now: datetime, limit: int) -> list[Task]:

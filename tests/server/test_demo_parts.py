@@ -9,9 +9,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient
+from pymongo import MongoClient
 
 from server.demo import (
     DemoRefused,
@@ -159,8 +160,8 @@ async def test_a_demo_from_start_to_end_and_again(demo: Demo) -> None:
     elsewhere = {**where, "FANGPIN_MODE": "demo", "FANGPIN_MONGODB_URI": "mongodb://elsewhere/"}
     assert load_attached_settings(elsewhere).secret_key.get_secret_value() == ""
 
-    async with AsyncMongoClient(first.mongodb_uri.get_secret_value()) as client:
-        await client.fangpin.things.insert_one({"_id": 1})
+    with MongoClient[dict[str, Any]](first.mongodb_uri.get_secret_value()) as client:
+        client.fangpin.things.insert_one({"_id": 1})
 
     # A second one on the same folder is refused with the address of the first.
     with pytest.raises(subprocess.CalledProcessError) as refused:
@@ -198,8 +199,8 @@ async def test_a_demo_from_start_to_end_and_again(demo: Demo) -> None:
     await demo.says("演示已就绪", process)
     again = load_attached_settings(where)
     assert again.field_keys == first.field_keys
-    async with AsyncMongoClient(again.mongodb_uri.get_secret_value()) as client:
-        assert await client.fangpin.things.find_one() == {"_id": 1}
+    with MongoClient[dict[str, Any]](again.mongodb_uri.get_secret_value()) as client:
+        assert client.fangpin.things.find_one() == {"_id": 1}
 
     # A killed demo leaves no process behind, and its note is recognised as stale.
     run = read_run(demo.data_dir)

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio
-from pymongo import AsyncMongoClient
+from pymongo import MongoClient
 
 from server import embedded
 from server.embedded import EmbeddedUnavailable, free_port, guarded, start_mongod, start_redis
@@ -29,18 +30,20 @@ async def _gone(pid: int) -> None:
 
 async def test_mongod_keeps_its_data_on_another_port(tmp_path: Path) -> None:
     server = await start_mongod(tmp_path, cache_gb=0.25)
-    async with AsyncMongoClient(server.uri) as client:
-        session = client.start_session()
-        async with session, await session.start_transaction():
-            await client.house.things.insert_one({"_id": 1}, session=session)
+    with (
+        MongoClient[dict[str, Any]](server.uri) as client,
+        client.start_session() as session,
+        session.start_transaction(),
+    ):
+        client.house.things.insert_one({"_id": 1}, session=session)
     await server.stop()
     assert server.process.returncode == 0
     again = await start_mongod(tmp_path, free_port(), cache_gb=0.25)
     assert again.port != server.port
     try:
-        async with AsyncMongoClient(again.uri) as client:
-            assert await client.house.things.find_one() == {"_id": 1}
-            await client.house.things.insert_one({"_id": 2})
+        with MongoClient[dict[str, Any]](again.uri) as client:
+            assert client.house.things.find_one() == {"_id": 1}
+            client.house.things.insert_one({"_id": 2})
     finally:
         await again.stop()
     assert (tmp_path / "mongod.log").stat().st_size > 0
@@ -48,15 +51,15 @@ async def test_mongod_keeps_its_data_on_another_port(tmp_path: Path) -> None:
 
 async def test_mongod_survives_a_kill_and_names_a_folder_in_use(tmp_path: Path) -> None:
     server = await start_mongod(tmp_path, cache_gb=0.25)
-    async with AsyncMongoClient(server.uri, w="majority") as client:
-        await client.house.things.insert_one({"_id": 1})
+    with MongoClient[dict[str, Any]](server.uri, w="majority") as client:
+        client.house.things.insert_one({"_id": 1})
     with pytest.raises(EmbeddedUnavailable, match=r"正被另一个 mongod 使用"):
         await start_mongod(tmp_path, cache_gb=0.25)
     os.kill(server.process.pid, signal.SIGKILL)
     await server.stop()
     again = await start_mongod(tmp_path, cache_gb=0.25)
-    async with AsyncMongoClient(again.uri) as client:
-        assert await client.house.things.count_documents({}) == 1
+    with MongoClient[dict[str, Any]](again.uri) as client:
+        assert client.house.things.count_documents({}) == 1
     await again.stop()
 
 
@@ -136,9 +139,9 @@ async def test_no_binary_at_all_is_explained(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_fixtures(mongo_uri: str, database_name: str, redis_url: str) -> None:
-    async with AsyncMongoClient(mongo_uri) as client:
-        assert await client[database_name].things.count_documents({}) == 0
-        await client[database_name].things.insert_one({"_id": 1})
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        assert client[database_name].things.count_documents({}) == 0
+        client[database_name].things.insert_one({"_id": 1})
     async with redis.asyncio.Redis.from_url(redis_url) as cache:
         assert await cache.dbsize() == 0
         await cache.set("left", "over")

@@ -6,10 +6,13 @@ import { showMinute } from "./time.js";
 
 const SHOWN = 200;
 const NOTICE_MS = 6000;
+const FRESH_SECONDS = 3;
+// Some people get dizzy from things that move.
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Phone {
   /**
-   * `seat` says whose phone it is: {role, label, fits(user), newcomer}. `world` is the page's shared state:
+   * `seat` says whose phone it is: {role, label, says, fits(user), newcomer}. `world` is the page's shared state:
    * {users: Map, config, now()}. `onPick` is told when another person is picked.
    */
   constructor(seat, world, onPick) {
@@ -29,6 +32,7 @@ export class Phone {
     find("role").textContent = seat.label;
     this.parts.picker.setAttribute("aria-label", `选择${seat.label}`);
     this.parts.input.setAttribute("aria-label", `${seat.label}发消息`);
+    this.parts.input.placeholder = `发消息，例如：${seat.says}`;
     this.parts.picker.addEventListener("change", () => this.pick(this.parts.picker.value));
     this.parts.compose.addEventListener("submit", (event) => this.sendText(event));
     this.parts.follow.addEventListener("click", () => this.toggleFollow());
@@ -80,7 +84,9 @@ export class Phone {
     if (this.person?.openid !== openid) return;
     this.parts.chat.replaceChildren();
     this.last = null;
-    for (const item of items) this.put(item, false);
+    // Whoever turns to a phone on which something has just arrived is to see that it has.
+    const since = this.world.now() - FRESH_SECONDS;
+    for (const item of items) this.put(item, item === items.at(-1) && item.received_at > since);
     this.scroll("instant");
   }
 
@@ -102,7 +108,7 @@ export class Phone {
 
   scroll(behavior) {
     const { chat } = this.parts;
-    chat.scrollTo({ top: chat.scrollHeight, behavior });
+    chat.scrollTo({ top: chat.scrollHeight, behavior: calm.matches ? "instant" : behavior });
   }
 
   /** Show whether there is a person and whether they follow. */

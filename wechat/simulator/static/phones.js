@@ -8,18 +8,22 @@ const SEATS = [
   {
     role: "villager",
     label: "村民",
+    says: "进度",
     fits: (user) => !user.role_hint || user.role_hint === "villager",
     newcomer: { nickname: "村民", role_hint: "villager", follow: false },
   },
   {
     role: "cadre",
     label: "干部",
+    says: "任务",
     fits: (user) => user.role_hint !== "villager",
     newcomer: { nickname: "干部", role_hint: "cadre", follow: false },
   },
 ];
 const MOST_PEOPLE = 500;
 
+// Whose phones a reader of this page wants to see: from the address, or from the page around this one.
+let asked = Object.fromEntries(new URLSearchParams(location.search));
 let offset = 0;
 const world = {
   users: new Map(),
@@ -39,8 +43,7 @@ function rememberPicks() {
 }
 
 async function readAll() {
-  const asked = new URLSearchParams(location.search);
-  const wanted = phones.map((phone) => phone.person?.openid ?? asked.get(phone.seat.role));
+  const wanted = phones.map((phone) => phone.person?.openid ?? asked[phone.seat.role]);
   const [config, clock, listed, ...named] = await Promise.all([
     api.config(),
     api.clock(),
@@ -63,6 +66,20 @@ async function readAll() {
       return person ? phone.pick(person.openid) : undefined;
     }),
   );
+}
+
+/** Let a page around this one say whose phones to show: `{show: {villager: openid, cadre: openid}}`. */
+function listenToFrame() {
+  if (window.parent === window) return;
+  document.documentElement.dataset.framed = "";
+  window.addEventListener("message", ({ source, data }) => {
+    if (source !== window.parent || !data?.show) return;
+    asked = { ...asked, ...data.show };
+    for (const phone of phones) {
+      const user = world.users.get(data.show[phone.seat.role]);
+      if (user && user.openid !== phone.person?.openid) phone.pick(user.openid);
+    }
+  });
 }
 
 function showHint() {
@@ -89,6 +106,7 @@ function showLink(state) {
   if (state === "open") readAll().catch(() => showLink("lost"));
 }
 
+listenToFrame();
 api.listen(
   {
     message: (item) => phones.forEach((phone) => phone.receive(item)),

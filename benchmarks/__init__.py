@@ -1,0 +1,1 @@
+"""What `make bench` runs; see benchmarks/README.md for what each row means."""
