@@ -13,7 +13,7 @@ STAMP := .venv/stamp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
-.PHONY: default help demo test lint bench build clean
+.PHONY: default help demo test lint api bench build clean
 
 default: $(STAMP) help
 
@@ -32,6 +32,9 @@ lint: $(STAMP) ## check style, types and which room may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+api: $(STAMP) ## write docs/openapi.json anew after a change of the API
+	$(BIN)/python -m handlers > docs/openapi.json
 
 test: lint ## run all checks and all tests on real MongoDB, Redis and Chromium
 	@bash deploy/browser.sh

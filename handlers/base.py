@@ -271,6 +271,9 @@ class Handler(RequestHandler):
         code = {404: "not_found", 405: "method_not_allowed"}.get(
             status, "malformed" if status < 500 else "internal"
         )
+        if status == 405:
+            known = [name.upper() for name in METHODS if hasattr(getattr(self, name), "access")]
+            self.set_header("Allow", ", ".join(known))
         self.set_header("Content-Type", f"{MEDIA_TYPE}; charset=utf-8")
         body = {"type": "about:blank", "code": code, "status": status, "title": title, "errors": []}
         self.finish(orjson.dumps({**body, "request_id": self.request_id}))

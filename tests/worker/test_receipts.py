@@ -34,8 +34,8 @@ async def test_a_message_that_arrived_is_delivered(parts: Parts, phones: Phones)
     assert await apply_events(parts) == 1
     assert (await notice_of(parts, id_))["state"] == "delivered"
     assert await results(parts, id_) == [("template", "delivered")]
-    fan = await parts.services.account.fan(f"oDemo_{WHO}")
     await parts.services.account.flush()
+    fan = await parts.services.account.fan(f"oDemo_{WHO}")
     assert fan and not fan.get("interacted_at"), "a receipt is no contact that opens the customer window"
 
 
