@@ -29,14 +29,15 @@ async def main() -> None:
     settings = load_settings()
     client = mongo_client(settings.mongodb_uri.get_secret_value())
     database = client[settings.mongodb_database]
-    intake = await database["intakes"].find_one({"task": {"$ne": None}})
+    # The oldest of each are the real ones: copies of an earlier run have later ids.
+    intake = await database["intakes"].find_one({"task": {"$ne": None}}, sort=[("_id", 1)])
     if intake is None:
         raise SystemExit("no report to copy")
     ref = {"$in": [f"task:{intake['task']}", f"intake:{intake['_id']}"]}
     samples: dict[str, list[dict[str, Any]]] = {
         "intakes": [intake],
         "tasks": await database["tasks"].find({"_id": intake["task"]}).to_list(None),
-        "notices": await database["notices"].find({"ref": ref}).to_list(None),
+        "notices": await database["notices"].find({"ref": ref}).sort("_id", 1).to_list(2),
         "audit": await database["audit"].find({"object": f"intake:{intake['_id']}"}).to_list(1),
         "commands": await database["commands"].find({"answer.id": intake["_id"]}).to_list(1),
     }

@@ -2,21 +2,100 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorCollection
 from pymongo import ReadPreference, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.errors import ConnectionFailure, OperationFailure, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 
 from casework.problems import Away
 
 T = TypeVar("T")
-Tx = AsyncIOMotorClientSession
 ATTEMPTS = 8
 #: The first pause before another attempt is between nothing and twice this, each further one longer.
 PAUSE_SECONDS = 0.005
+#: Reads see one moment, writes are durable on a majority.
+OPTIONS: Mapping[str, Any] = {
+    "read_concern": ReadConcern("snapshot"),
+    "write_concern": WriteConcern("majority"),
+    "read_preference": ReadPreference.PRIMARY,
+}
+
+
+async def hop(work: Callable[[], T]) -> T:
+    """Run blocking calls of the driver in a thread.
+
+    Motor hops to a thread and back for each call. Where several calls follow each other with nothing in
+    between, one hop for all of them takes a fraction of the event loop's time.
+    """
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+class Tx:
+    """One attempt at a transaction.
+
+    Documents to insert are only noted by `insert`, and written together with the commit, in one hop: a
+    transaction that only inserts (a report, say) costs the event loop no more than one call. What reads
+    or changes documents asks for the `session`, which begins the transaction.
+    """
+
+    def __init__(self, client: AsyncIOMotorClient[Any]) -> None:
+        self._client = client
+        self._session: AsyncIOMotorClientSession | None = None
+        self._inserts: list[tuple[Collection[Any], Sequence[Mapping[str, Any]]]] = []
+
+    def insert(self, collection: AsyncIOMotorCollection[Any], *documents: Mapping[str, Any]) -> None:
+        """Insert documents at the commit. A unique index is therefore heard of there, not here."""
+        if documents:
+            self._inserts.append((collection.delegate, documents))
+
+    async def session(self) -> AsyncIOMotorClientSession:
+        """The session for reads and changes inside this transaction."""
+        if self._session is None:
+            self._session = await self._client.start_session()
+            self._session.start_transaction(**OPTIONS)
+        return self._session
+
+    async def commit(self) -> None:
+        """Write what was noted, and commit."""
+        if self._session is not None:
+            session = self._session.delegate
+            await hop(lambda: self._write(session))
+        elif self._inserts:
+            await hop(self._write_alone)
+
+    async def close(self) -> None:
+        """End the session; what was not committed is undone."""
+        if self._session is not None:
+            await self._session.end_session()
+
+    def _write_alone(self) -> None:
+        with self._client.delegate.start_session() as session:
+            session.start_transaction(**OPTIONS)
+            self._write(session)
+
+    def _write(self, session: ClientSession) -> None:
+        for collection, documents in self._inserts:
+            if len(documents) == 1:
+                collection.insert_one(documents[0], session=session)
+            else:
+                collection.insert_many(documents, session=session)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return session.commit_transaction()
+            except (ConnectionFailure, OperationFailure) as error:
+                if not error.has_error_label("UnknownTransactionCommitResult") or attempt == ATTEMPTS:
+                    raise
+        return None
+
+
+async def session_in(tx: Tx | None) -> AsyncIOMotorClientSession | None:
+    """The session of a transaction, or None for a call that stands alone."""
+    return None if tx is None else await tx.session()
 
 
 class Unit:
@@ -32,34 +111,21 @@ class Unit:
         conflict, a new primary), the commit alone when its outcome is unknown. `work` therefore has no
         effect but through `tx`. Raises `Away` when the database stays out of reach.
         """
-        async with await self._client.start_session() as tx:
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    async with tx.start_transaction(
-                        read_concern=ReadConcern("snapshot"),
-                        write_concern=WriteConcern("majority"),
-                        read_preference=ReadPreference.PRIMARY,
-                    ):
-                        result = await work(tx)
-                        await self._commit(tx)
-                    return result
-                except (ConnectionFailure, OperationFailure) as error:
-                    if not error.has_error_label("TransientTransactionError"):
-                        raise
-                    # Looking for a server takes seconds by itself; when there is none, nobody waits for
-                    # all the other attempts.
-                    if attempt == ATTEMPTS or isinstance(error, ServerSelectionTimeoutError):
-                        raise Away from error
-                # Those who met here must not meet again, however many they are.
-                await asyncio.sleep(random.random() * PAUSE_SECONDS * 2**attempt)
-        raise AssertionError("unreachable")
-
-    @staticmethod
-    async def _commit(tx: Tx) -> None:
         for attempt in range(1, ATTEMPTS + 1):
+            tx = Tx(self._client)
             try:
-                return await tx.commit_transaction()
+                result = await work(tx)
+                await tx.commit()
+                return result
             except (ConnectionFailure, OperationFailure) as error:
-                if not error.has_error_label("UnknownTransactionCommitResult") or attempt == ATTEMPTS:
+                if not error.has_error_label("TransientTransactionError"):
                     raise
-        return None
+                # Looking for a server takes seconds by itself; when there is none, nobody waits for
+                # all the other attempts.
+                if attempt == ATTEMPTS or isinstance(error, ServerSelectionTimeoutError):
+                    raise Away from error
+            finally:
+                await tx.close()
+            # Those who met here must not meet again, however many they are.
+            await asyncio.sleep(random.random() * PAUSE_SECONDS * 2**attempt)
+        raise AssertionError("unreachable")

@@ -15,6 +15,9 @@ EFFECTS = frozenset({"subscribe", "unsubscribe", "scan", "templatesendjobfinish"
 #: Events by which a person opens the 48 hours for customer messages, as every message of theirs does.
 #: Receipts, pages viewed and the like do not. Source: 客服消息 in the platform's documentation.
 CONTACTS = frozenset({"subscribe", "scan", "click", "scancode_push", "scancode_waitmsg"})
+#: Of these there is one for each message that we send, and nobody waits for them: they go straight to the
+#: unique index, and the workers take them together at their next poll.
+QUIET = frozenset({"templatesendjobfinish"})
 #: What an event's kept body holds; nothing more of the message is needed for its effect.
 KEPT_FIELDS = ("EventKey", "Ticket", "MsgID", "Status")
 
@@ -38,9 +41,8 @@ class CallbackHandler(Handler):
         self.set_header("Content-Type", "text/plain; charset=utf-8")
 
     def _query(self) -> Mapping[str, str]:
-        return {
-            name: values[-1].decode("utf-8", "replace") for name, values in self.request.arguments.items()
-        }
+        given = self.request.query_arguments
+        return {name: values[-1].decode("utf-8", "replace") for name, values in given.items()}
 
     def _refuse(self, refused: CallbackRefused) -> None:
         self.services.watch.callback("refused", refused.reason_code)
@@ -64,12 +66,10 @@ class CallbackHandler(Handler):
             self._refuse(refused)
             return
         kind = f"event.{message.event}" if message.event else message.kind
-        if message.event in EFFECTS:
-            if not await self._keep(message):
-                self.services.watch.callback(kind, "repeated")
-                self._finish(message, None)
-                return
-            self.services.wake()
+        if message.event in EFFECTS and not await self._keep(message):
+            self.services.watch.callback(kind, "repeated")
+            self._finish(message, None)
+            return
         if message.event is None or message.event in CONTACTS:
             self.services.account.touch(message.openid)
         words = await self._words(message)
@@ -86,12 +86,15 @@ class CallbackHandler(Handler):
 
     async def _keep(self, message: Message) -> bool:
         """Keep an event's effect; False when it was kept before."""
-        key = message.dedup_key
+        key, event = message.dedup_key, str(message.event)
+        body = {name: message.fields[name] for name in KEPT_FIELDS if name in message.fields}
+        if event in QUIET:
+            return await self.services.account.keep_event(key, message.openid, event, body)
         if await self.services.seen.has(key):
             return False
-        body = {name: message.fields[name] for name in KEPT_FIELDS if name in message.fields}
-        new = await self.services.account.keep_event(key, message.openid, str(message.event), body)
+        new = await self.services.account.keep_event(key, message.openid, event, body)
         await self.services.seen.note(key)
+        self.services.wake("events")
         return new
 
     async def _words(self, message: Message) -> str | None:

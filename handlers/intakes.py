@@ -42,7 +42,7 @@ class IntakesHandler(Handler):
         """Take in a report."""
         command = self.command("intake.submit")
         answer = await self.services.intakes.submit(self.actor, command, self.form(ReportForm))
-        self.services.wake()
+        self.services.wake("outbox")
         self.answer_command(answer)
 
     @needs("intake.read")
@@ -83,7 +83,7 @@ class WithdrawalHandler(Handler):
         """Take a report back."""
         command = self.command("intake.withdraw")
         answer = await self.services.intakes.withdraw(self.actor, command, self.id_in_path(id_))
-        self.services.wake()
+        self.services.wake("outbox")
         self.answer_command(answer)
 
 

@@ -85,8 +85,9 @@ class Services:
     codec: Codec
     code_to_session: Callable[[str], Awaitable[MiniProgramSession]]
     mp_app_id: str
-    wake: Callable[[], None]
-    """Tell the workers that there is something to send; cheap, never raises."""
+    wake: Callable[[str], None]
+    """Tell the workers that there is something in the ``outbox`` or among the ``events``; cheap, never
+    raises."""
     health: Mapping[str, Callable[[], Awaitable[None]]]
     """One probe for each part that we need; a probe raises when its part is away."""
     oldest_client: tuple[int, ...]

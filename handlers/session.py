@@ -97,7 +97,7 @@ class BindingHandler(Handler):
         session = Session(self.actor.person_id, self.actor.app_id, self.actor.openid, staff["_id"])
         token = await self.services.sessions.open(session)
         body = await who(self, self.actor.person_id, staff["_id"])
-        self.services.wake()
+        self.services.wake("outbox")
         self.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
 
 

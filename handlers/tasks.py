@@ -92,7 +92,7 @@ class AcceptanceHandler(Handler):
         """The person responsible has it."""
         command = self.command("task.accept")
         answer = await self.services.intakes.accept(self.actor, command, self.id_in_path(id_))
-        self.services.wake()
+        self.services.wake("outbox")
         self.answer_command(answer)
 
 
@@ -106,7 +106,7 @@ class VerificationHandler(Handler):
         command = self.command("task.verify", must_have_base=True)
         form = self.form(VerificationForm)
         answer = await self.services.intakes.verify(self.actor, command, self.id_in_path(id_), form)
-        self.services.wake()
+        self.services.wake("outbox")
         self.answer_command(answer)
 
 
@@ -120,7 +120,7 @@ class AssignmentHandler(Handler):
         command = self.command("task.assign", must_have_base=True)
         form = self.form(AssignmentForm)
         answer = await self.services.tasks.assign(self.actor, command, self.id_in_path(id_), form.staff_no)
-        self.services.wake()
+        self.services.wake("outbox")
         self.answer_command(answer)
 
 

@@ -1,5 +1,6 @@
 """The composition root: everything is built here, once a process, and handed in."""
 
+import asyncio
 import importlib.metadata
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -136,6 +137,8 @@ async def parts_for(settings: Settings, metrics: Metrics | None = None) -> Async
     redis = redis_client(settings.redis_url.get_secret_value())
     http = HttpPool()
     executor = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
+    # Where blocking calls of the database driver wait; see `casework.unit.hop`.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MONGO_POOL, "database"))
     try:
         yield _build(settings, clock, metrics, mongo, redis, http, executor)
     finally:

@@ -1,6 +1,7 @@
 """Waking the workers: a hint through Redis, so that nobody waits for the next poll."""
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 from redis.asyncio import Redis
@@ -15,20 +16,21 @@ class Waker:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._wanted = False
+        self._wanted: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def wake(self) -> None:
-        """Ask for a hint. Never raises: without it the workers find the work at their next poll."""
-        self._wanted = True
+    def wake(self, topic: str) -> None:
+        """Hint that there is work of a topic (``outbox``, ``events``). Never raises: without a hint the
+        workers find the work at their next poll."""
+        self._wanted.add(topic)
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._publish())
 
     async def _publish(self) -> None:
         while self._wanted:
-            self._wanted = False
+            topic = self._wanted.pop()
             try:
-                await self._redis.publish(CHANNEL, b"")
+                await self._redis.publish(CHANNEL, topic.encode())
             except RedisError:
                 return
 
@@ -38,14 +40,16 @@ class Waker:
             await self._task
 
 
-async def listen(redis: "Redis", woken: asyncio.Event) -> None:
-    """Set `woken` at each hint, for ever; while Redis is away the polls alone do the work."""
+async def listen(redis: "Redis", woken: Mapping[str, asyncio.Event]) -> None:
+    """Set the topic's event at each hint, for ever; while Redis is away the polls alone do the work."""
     while True:
         try:
             async with redis.pubsub() as hints:
                 await hints.subscribe(CHANNEL)
-                async for _ in hints.listen():
-                    woken.set()
+                async for hint in hints.listen():
+                    topic = hint["data"].decode() if hint["type"] == "message" else ""
+                    if topic in woken:
+                        woken[topic].set()
         except (RedisError, OSError) as error:
             structlog.get_logger().warning("no hints from redis", kind=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)

@@ -31,16 +31,15 @@ class Worker:
         self._parts = parts
         self._events = Events(parts)
         self._woken = {name: asyncio.Event() for name in ("outbox", "events")}
-        self._hint = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        self._busy: set[str] = set()
         self._stopping = False
         self._log = structlog.get_logger()
 
     async def run(self, until: Awaitable[object]) -> None:
         """Work until `until` is done; what is being sent is finished first."""
         loops = [
-            asyncio.ensure_future(listen(self._parts.redis, self._hint)),
-            asyncio.ensure_future(self._spread_hints()),
+            asyncio.ensure_future(listen(self._parts.redis, self._woken)),
             asyncio.ensure_future(self._loop(self._carry, POLL_SECONDS, self._woken["outbox"])),
             asyncio.ensure_future(self._loop(self._apply_events, POLL_SECONDS, self._woken["events"])),
             asyncio.ensure_future(self._loop(self._fire_alarms, ALARM_SECONDS)),
@@ -54,13 +53,6 @@ class Worker:
             await asyncio.gather(*loops, return_exceptions=True)
             if self._sending:
                 await asyncio.wait(self._sending, timeout=STOP_SECONDS)
-
-    async def _spread_hints(self) -> None:
-        while True:
-            await self._hint.wait()
-            self._hint.clear()
-            for event in self._woken.values():
-                event.set()
 
     async def _loop(
         self, work: Callable[[], Awaitable[bool]], pause: float, woken: asyncio.Event | None = None
@@ -91,10 +83,11 @@ class Worker:
         if room <= 0:
             await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
             return True
-        bundles = await self._parts.postman.claim(room)
+        bundles = await self._parts.postman.claim(room, self._busy)
         for bundle in bundles:
             task = asyncio.ensure_future(self._carry_bundle(bundle))
             self._sending.add(task)
+            self._busy.add(bundle.to)
             task.add_done_callback(self._sending.discard)
         return bool(bundles)
 
@@ -103,6 +96,10 @@ class Worker:
             await self._parts.postman.carry_bundle(bundle)
         except Exception as error:  # The lease brings the messages back.
             self._log.error("carrying failed", exc_info=error)
+        finally:
+            # What came for this person in the meantime need not wait for a poll.
+            self._busy.discard(bundle.to)
+            self._woken["outbox"].set()
 
     async def _apply_events(self) -> bool:
         return await self._events.apply_due() > 0

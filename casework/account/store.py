@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo import ASCENDING, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
 from casework.account.model import Answer, Fan, Person, PlatformEvent, TemplateRecord
 from casework.ids import new_id
+from casework.unit import hop
 
 EVENT_KEEP_SECONDS = 7 * 24 * 3600
 
@@ -26,6 +27,8 @@ class AccountStore:
         self._persons = database["persons"]
         self._fans = database["fans"]
         self._events = database["platform_events"]
+        # Leases and ends of events do not wait for the disk: an effect can be had twice without harm.
+        self._quick_events = self._events.with_options(write_concern=WriteConcern(1))
         self._answers = database["answers"]
         self._templates = database["templates"]
 
@@ -125,25 +128,28 @@ class AccountStore:
 
     async def claim_events(self, now: datetime, lease: timedelta, limit: int) -> list[PlatformEvent]:
         """The oldest due events, leased to the caller: they come back when the lease runs out."""
+        return await hop(lambda: self._claim_events(now, lease, limit))
+
+    def _claim_events(self, now: datetime, lease: timedelta, limit: int) -> list[PlatformEvent]:
+        events = self._events.delegate
         due = {"state": "new", "due_at": {"$lte": now}}
-        found = await self._events.find(due, {"_id": 1}).sort("due_at", ASCENDING).to_list(limit)
-        if not found:
+        ids = [e["_id"] for e in events.find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)]
+        if not ids:
             return []
-        ids, claim = [e["_id"] for e in found], new_id()
-        await self._events.update_many(
+        claim = new_id()
+        self._quick_events.delegate.update_many(
             {**due, "_id": {"$in": ids}},
             {"$set": {"due_at": now + lease, "claim": claim}, "$inc": {"tries": 1}},
         )
-        mine = self._events.find({"_id": {"$in": ids}, "claim": claim})
-        return await mine.sort("received_at", ASCENDING).to_list(limit)
+        return list(events.find({"_id": {"$in": ids}, "claim": claim}).sort("received_at", ASCENDING))
 
     async def end_events(self, ids: Sequence[str], state: str) -> None:
         """Mark events as applied or given up."""
-        await self._events.update_many({"_id": {"$in": list(ids)}}, {"$set": {"state": state}})
+        await self._quick_events.update_many({"_id": {"$in": list(ids)}}, {"$set": {"state": state}})
 
     async def delay_event(self, id_: str, until: datetime) -> None:
         """Let an event wait."""
-        await self._events.update_one({"_id": id_}, {"$set": {"due_at": until}})
+        await self._quick_events.update_one({"_id": id_}, {"$set": {"due_at": until}})
 
     async def answers(self, app_id: str) -> list[Answer]:
         """All automatic answers of an account."""

@@ -50,15 +50,17 @@ class Sealer:
     async def seal(self) -> int:
         """Seal what is unsealed, one batch at most; the number of entries sealed.
 
-        A sealer may have died between writing a batch and marking its entries, so the last batch is
-        marked again first. Two sealers cannot write the same batch number.
+        A sealer may have died between writing a batch and marking its entries: where the last batch's
+        entries still look unsealed, they are marked first. Two sealers cannot write the same batch
+        number.
         """
-        last = await self._store.last_batch()
-        if last:
-            await self._store.mark(last)
         entries = await self._store.unsealed(BATCH_SIZE)
         if not entries:
             return 0
+        last = await self._store.last_batch()
+        if last and not {e["_id"] for e in entries}.isdisjoint(last["entries"]):
+            await self._store.mark(last)
+            return len(last["entries"])
         number, first, previous = (
             (last["_id"] + 1, last["first"] + len(last["entries"]), last["hash"])
             if last

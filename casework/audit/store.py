@@ -27,7 +27,7 @@ class AuditStore:
 
     async def add(self, tx: Tx, entries: Sequence[Entry]) -> None:
         """Write entries inside the transaction of the effect that they record."""
-        await self._entries.insert_many(entries, session=tx)
+        tx.insert(self._entries, *entries)
 
     async def unsealed(self, limit: int) -> list[Entry]:
         """The oldest entries without a batch."""

@@ -21,7 +21,7 @@ class CommandStore:
 
     async def add(self, tx: Tx, document: dict[str, Any]) -> None:
         """Keep an answer inside the transaction of its effect."""
-        await self._commands.insert_one(document, session=tx)
+        tx.insert(self._commands, document)
 
     async def find(self, id_: str) -> dict[str, Any] | None:
         """The kept answer, if there is one."""

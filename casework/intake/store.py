@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from casework.access import Reach
 from casework.intake.model import Intake, Step
-from casework.unit import Tx
+from casework.unit import Tx, session_in
 
 
 class IntakeStore:
@@ -31,11 +31,11 @@ class IntakeStore:
 
     async def add(self, tx: Tx, intake: Intake) -> None:
         """Insert a report."""
-        await self._intakes.insert_one(intake, session=tx)
+        tx.insert(self._intakes, intake)
 
     async def get(self, id_: str, tx: Tx | None = None) -> Intake | None:
         """One report."""
-        return await self._intakes.find_one({"_id": id_}, session=tx)
+        return await self._intakes.find_one({"_id": id_}, session=await session_in(tx))
 
     async def by_number(self, number: str) -> Intake | None:
         """One report by the number that people read out."""
@@ -55,7 +55,7 @@ class IntakeStore:
                 "digest": {"$in": list(digests)},
                 "$or": [{"_id": joined_to}, {"joined_to": joined_to}],
             },
-            session=tx,
+            session=await session_in(tx),
         )
 
     async def change(
@@ -69,7 +69,7 @@ class IntakeStore:
             {"_id": id_, "state": {"$in": list(states)}},
             update,
             return_document=ReturnDocument.AFTER,
-            session=tx,
+            session=await session_in(tx),
         )
 
     async def page(self, query: Mapping[str, Any], before: str | None, limit: int) -> list[Intake]:
@@ -91,7 +91,7 @@ class IntakeStore:
 
     async def add_verification(self, tx: Tx, verification: Mapping[str, Any]) -> None:
         """Insert a verification."""
-        await self._verifications.insert_one(dict(verification), session=tx)
+        tx.insert(self._verifications, verification)
 
     async def verifications_of(self, intake_id: str) -> list[dict[str, Any]]:
         """The verifications of a report, oldest first."""

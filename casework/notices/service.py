@@ -1,6 +1,6 @@
 """Writing messages into the outbox, and carrying them to phones."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from casework.ids import new_id
 from casework.notices import rules
 from casework.notices.kinds import KINDS, text_of
 from casework.notices.model import Delivery, Notice, NoticeState, Outcome, Try
-from casework.notices.store import NoticeStore
+from casework.notices.store import ORDER_PAUSE, NoticeStore
 from casework.pages import Page, decode_cursor, encode_cursor
 from casework.staff.service import StaffService
 from casework.unit import Tx, Unit
@@ -133,6 +133,7 @@ class Notices:
 class Bundle:
     """Messages to one recipient, in order, and how to reach them (None: not at all)."""
 
+    to: str
     notices: list[Notice]
     contact: Contact | None
 
@@ -160,13 +161,14 @@ class Postman:
         self._carry = carry
         self._observe = observe
 
-    async def claim(self, limit: int) -> list[Bundle]:
-        """Claim due messages, bundled by recipient, each bundle in order."""
+    async def claim(self, limit: int, busy: Collection[str] = ()) -> list[Bundle]:
+        """Claim due messages, bundled by recipient, each bundle in order; none to those in `busy`, whose
+        older messages the caller is carrying already."""
         groups: dict[str, list[Notice]] = {}
-        for notice in await self._store.claim(self._clock.now(), limit, LEASE):
+        for notice in await self._store.claim(self._clock.now(), limit, LEASE, busy):
             groups.setdefault(notice["to"], []).append(notice)
         contacts = await self._account.contacts(list(groups)) if groups else {}
-        return [Bundle(group, contacts.get(to)) for to, group in groups.items()]
+        return [Bundle(to, group, contacts.get(to)) for to, group in groups.items()]
 
     async def carry_bundle(self, bundle: Bundle) -> None:
         """Carry one recipient's messages one after the other; when one has to wait, so do the rest."""
@@ -177,7 +179,7 @@ class Postman:
             if not await self._carry_one(notice, contact):
                 rest = [n["_id"] for n in group[index + 1 :]]
                 if rest and notice["lease"]:
-                    due = self._clock.now() + timedelta(milliseconds=250)
+                    due = self._clock.now() + ORDER_PAUSE
                     await self._store.release(rest, notice["lease"], due)
                 return
 

@@ -1,6 +1,6 @@
 """The outbox in MongoDB: claimed in batches, by lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +9,12 @@ from pymongo import ASCENDING, DESCENDING, WriteConcern
 
 from casework.ids import new_id
 from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Try
-from casework.unit import Tx
+from casework.unit import Tx, hop, session_in
 
 _ACTIVE = {"state": {"$in": list(ON_THE_WAY)}}
+_RELEASED = {"state": NoticeState.PENDING.value, "lease": None}
+#: How long a message waits for an older one to the same person that is on its way elsewhere.
+ORDER_PAUSE = timedelta(milliseconds=250)
 
 
 class NoticeStore:
@@ -19,9 +22,10 @@ class NoticeStore:
 
     def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
         self._notices = database["notices"]
-        # A lease that a crash of the database takes back has cost nothing: the message is claimed again.
-        # So leases need not wait for the disk, and the road to the phone is shorter by that.
-        self._leases = self._notices.with_options(write_concern=WriteConcern(1))
+        # What a crash of the database may take back without harm does not wait for the disk: leases, and
+        # the records of template messages. Such a message is sent again under its id, and the platform
+        # drops the double. The road to the phone is much shorter by that.
+        self._quick = self._notices.with_options(write_concern=WriteConcern(1))
 
     async def prepare(self) -> None:
         """Create the indexes; the one for claims holds only what is still on its way."""
@@ -31,53 +35,57 @@ class NoticeStore:
 
     async def add(self, tx: Tx, notices: Sequence[Notice]) -> None:
         """Put messages into the outbox, inside the transaction that causes them."""
-        if notices:
-            await self._notices.insert_many(notices, session=tx)
+        tx.insert(self._notices, *notices)
 
-    async def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Notice]:
-        """Lease up to `limit` due messages, the oldest due first, whole or not at all each.
+    async def claim(
+        self, now: datetime, limit: int, lease: timedelta, busy: Collection[str] = ()
+    ) -> list[Notice]:
+        """Lease up to `limit` due messages, the oldest due first, none to the recipients in `busy`.
 
         To one person in order: a message is handed back while an older one to the same person is on
         its way elsewhere. The check comes after the lease, so of two workers one always sees the other.
         """
-        due = {**_ACTIVE, "due_at": {"$lte": now}}
-        found = await self._notices.find(due, {"_id": 1}).sort("due_at", ASCENDING).to_list(limit)
-        if not found:
+        return await hop(lambda: self._claim(now, limit, lease, busy))
+
+    def _claim(self, now: datetime, limit: int, lease: timedelta, busy: Collection[str]) -> list[Notice]:
+        notices, leases = self._notices.delegate, self._quick.delegate
+        due: dict[str, Any] = {**_ACTIVE, "due_at": {"$lte": now}}
+        if busy:
+            due["to"] = {"$nin": list(busy)}
+        ids = [n["_id"] for n in notices.find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)]
+        if not ids:
             return []
-        ids, token = [n["_id"] for n in found], new_id()
-        await self._leases.update_many(
+        token = new_id()
+        leases.update_many(
             {**due, "_id": {"$in": ids}},
             {"$set": {"state": NoticeState.SENDING.value, "lease": token, "due_at": now + lease}},
         )
-        mine: list[Notice] = (
-            await self._notices.find({"_id": {"$in": ids}, "lease": token})
-            .sort("_id", ASCENDING)
-            .to_list(limit)
-        )
-        oldest: dict[str, str] = {}
+        mine: list[Notice] = list(notices.find({"_id": {"$in": ids}, "lease": token}).sort("_id", ASCENDING))
         mine_ids = {n["_id"] for n in mine}
         people = list({n["to"] for n in mine})
-        async for other in self._notices.find({**_ACTIVE, "to": {"$in": people}}, {"to": 1}).sort("_id", 1):
+        oldest: dict[str, str] = {}
+        for other in notices.find({**_ACTIVE, "to": {"$in": people}}, {"to": 1}).sort("_id", ASCENDING):
             if other["_id"] not in mine_ids:
                 oldest.setdefault(other["to"], other["_id"])
-        early = [n for n in mine if n["_id"] > oldest.get(n["to"], n["_id"])]
+        early = {n["_id"] for n in mine if n["_id"] > oldest.get(n["to"], n["_id"])}
         if early:
-            await self.release([n["_id"] for n in early], token, now + timedelta(milliseconds=250))
-        early_ids = {n["_id"] for n in early}
-        return [n for n in mine if n["_id"] not in early_ids]
+            leases.update_many(
+                {"_id": {"$in": list(early)}, "lease": token},
+                {"$set": _RELEASED | {"due_at": now + ORDER_PAUSE}},
+            )
+        return [n for n in mine if n["_id"] not in early]
 
     async def release(self, ids: Sequence[str], token: str, due_at: datetime) -> None:
         """Hand leased messages back untouched."""
-        await self._notices.update_many(
+        await self._quick.update_many(
             {"_id": {"$in": list(ids)}, "lease": token},
-            {"$set": {"state": NoticeState.PENDING.value, "lease": None, "due_at": due_at}},
+            {"$set": _RELEASED | {"due_at": due_at}},
         )
 
     async def start_try(self, notice: Notice, attempt: Try, lease_end: datetime) -> bool:
         """Record that an attempt begins; False when the lease was lost to another worker."""
-        # A template message is sent under an id by which the platform drops a double, so its beginning
-        # need not be on the disk. Any other message must never begin unrecorded.
-        collection = self._leases if attempt["channel"] == "template" else self._notices
+        # Of any other message no double is dropped, so it must never begin unrecorded.
+        collection = self._quick if attempt["channel"] == "template" else self._notices
         result = await collection.update_one(
             {"_id": notice["_id"], "lease": notice["lease"], "state": NoticeState.SENDING.value},
             {"$push": {"tries": attempt}, "$set": {"due_at": lease_end}},
@@ -88,10 +96,11 @@ class NoticeStore:
         self, notice: Notice, index: int, attempt: Try, changes: Mapping[str, Any], tx: Tx | None = None
     ) -> bool:
         """Record the outcome of attempt `index` and the message's new state."""
-        result = await self._notices.update_one(
+        collection = self._quick if attempt["channel"] == "template" and tx is None else self._notices
+        result = await collection.update_one(
             {"_id": notice["_id"], "lease": notice["lease"]},
             {"$set": {f"tries.{index}": attempt, **changes}, "$inc": {"version": 1}},
-            session=tx,
+            session=await session_in(tx),
         )
         return result.modified_count == 1
 
@@ -100,7 +109,7 @@ class NoticeStore:
         result = await self._notices.update_one(
             {"_id": notice["_id"], "lease": notice["lease"]},
             {"$set": dict(changes), "$inc": {"version": 1}},
-            session=tx,
+            session=await session_in(tx),
         )
         return result.modified_count == 1
 
@@ -112,7 +121,7 @@ class NoticeStore:
             {"tries.message_id": {"$in": ids}, "state": {"$nin": list(ON_THE_WAY)}}, {"tries.message_id": 1}
         )
         known = {t.get("message_id") async for notice in found for t in notice["tries"]}
-        await self._notices.update_many(
+        await self._quick.update_many(
             {"tries.message_id": {"$in": ids}, "state": NoticeState.SENT.value},
             {
                 "$set": {"state": NoticeState.DELIVERED.value, "tries.$[arrived].result": "delivered"},
@@ -124,7 +133,7 @@ class NoticeStore:
 
     async def refused(self, message_id: str, now: datetime) -> bool:
         """Record that a message did not arrive: the next channel's turn. False when it is not known."""
-        changed = await self._notices.update_one(
+        changed = await self._quick.update_one(
             {
                 "tries": {"$elemMatch": {"message_id": message_id, "result": "sent"}},
                 "state": NoticeState.SENT.value,

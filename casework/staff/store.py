@@ -8,7 +8,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne, ReturnDocument
 
 from casework.staff.model import BindingCode, Staff, Unit
-from casework.unit import Tx
+from casework.unit import Tx, session_in
 
 
 class StaffStore:
@@ -66,18 +66,20 @@ class StaffStore:
             {"_id": id_, "active": True},
             {"$set": {"person_id": person_id}, "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
-            session=tx,
+            session=await session_in(tx),
         )
 
     async def unbind_person(self, tx: Tx, person_id: str) -> None:
         """Free a person from whichever member of staff they were bound to."""
         await self._staff.update_one(
-            {"person_id": person_id}, {"$unset": {"person_id": ""}, "$inc": {"version": 1}}, session=tx
+            {"person_id": person_id},
+            {"$unset": {"person_id": ""}, "$inc": {"version": 1}},
+            session=await session_in(tx),
         )
 
     async def put_code(self, tx: Tx, code: BindingCode) -> None:
         """Keep a code; it replaces the one before."""
-        await self._codes.replace_one({"_id": code["_id"]}, code, upsert=True, session=tx)
+        await self._codes.replace_one({"_id": code["_id"]}, code, upsert=True, session=await session_in(tx))
 
     async def try_code(self, staff_id: str, now: datetime, most: int) -> BindingCode | None:
         """Count one try against the live code; None when there is none, or no tries are left."""
@@ -90,5 +92,5 @@ class StaffStore:
     async def use_code(self, tx: Tx, staff_id: str, digest: str) -> bool:
         """Remove a code as used; False when another request used it first."""
         return (
-            await self._codes.delete_one({"_id": staff_id, "digest": digest}, session=tx)
+            await self._codes.delete_one({"_id": staff_id, "digest": digest}, session=await session_in(tx))
         ).deleted_count == 1

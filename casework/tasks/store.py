@@ -9,7 +9,7 @@ from pymongo import ASCENDING, ReturnDocument
 
 from casework.access import Reach
 from casework.tasks.model import LIVE, Task
-from casework.unit import Tx
+from casework.unit import Tx, session_in
 
 
 class TaskStore:
@@ -28,11 +28,11 @@ class TaskStore:
 
     async def add(self, tx: Tx, task: Task) -> None:
         """Insert a task."""
-        await self._tasks.insert_one(task, session=tx)
+        tx.insert(self._tasks, task)
 
     async def get(self, id_: str, tx: Tx | None = None) -> Task | None:
         """One task."""
-        return await self._tasks.find_one({"_id": id_}, session=tx)
+        return await self._tasks.find_one({"_id": id_}, session=await session_in(tx))
 
     async def change(
         self, tx: Tx, id_: str, version: int, states: Sequence[str], changes: Mapping[str, Any]
@@ -42,7 +42,7 @@ class TaskStore:
             {"_id": id_, "version": version, "state": {"$in": list(states)}},
             {"$set": dict(changes), "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
-            session=tx,
+            session=await session_in(tx),
         )
 
     async def take_alarms(self, tx: Tx, task: Task, changes: Mapping[str, Any]) -> bool:
@@ -54,7 +54,7 @@ class TaskStore:
         result = await self._tasks.update_one(
             {"_id": task["_id"], "version": task["version"], "next_alarm_at": task["next_alarm_at"]},
             {"$set": dict(changes)},
-            session=tx,
+            session=await session_in(tx),
         )
         return result.modified_count == 1
 

@@ -440,7 +440,7 @@ async def test_without_redis_messages_are_found_by_polling_and_hints_come_back_w
         try:
 
             async def listening() -> bool:
-                return bool(await alone.redis.publish("fangpin:wake", b""))
+                return bool(await alone.redis.publish("fangpin:wake", b"outbox"))
 
             await until(listening, what="a listener")
         finally:
