@@ -205,7 +205,7 @@ class TaskLineShape(Shape):
 
 
 class TaskShape(TaskLineShape):
-    """A task with what is to be verified."""
+    """A task with what is to be verified; `joined` are the reports that were added to it."""
 
     intake: str
     staff_name: str | None
@@ -213,6 +213,7 @@ class TaskShape(TaskLineShape):
     fields: dict[str, Any]
     photos: list[PhotoRefShape]
     filing: str
+    joined: list[str]
 
 
 class TaskPage(Shape):

@@ -235,8 +235,16 @@ class Handler(RequestHandler):
         self.set_status(status)
         self.finish(orjson.dumps(body, option=orjson.OPT_UTC_Z))
 
-    def answer_command(self, answer: Answer) -> None:
-        """Write a command's answer; a repeat is answered as the first time and says so in a header."""
+    async def answer_command(self, command: Command, work: Awaitable[Answer]) -> None:
+        """Do a command and write its answer; a repeat is answered as the first time and says so in a
+        header, also where it would be refused by now (the consent text has changed, say)."""
+        try:
+            answer = await work
+        except Problem:
+            kept = await self.services.commands.kept(self.actor, command)
+            if kept is None:
+                raise
+            answer = kept
         if answer.repeated:
             self.set_header("Idempotency-Replayed", "true")
         self.answer(answer.body, 201 if answer.created else 200)
@@ -254,6 +262,8 @@ class Handler(RequestHandler):
             return
         status = status_of(problem)
         self.set_status(status)
+        if status == 401:
+            self.set_header("WWW-Authenticate", "Bearer")
         if "retry_after" in problem.extra:
             self.set_header("Retry-After", str(problem.extra["retry_after"]))
         elif status == 503:

@@ -41,9 +41,9 @@ class IntakesHandler(Handler):
     async def post(self) -> None:
         """Take in a report."""
         command = self.command("intake.submit")
-        answer = await self.services.intakes.submit(self.actor, command, self.form(ReportForm))
+        form = self.form(ReportForm)
+        await self.answer_command(command, self.services.intakes.submit(self.actor, command, form))
         self.services.wake("outbox")
-        self.answer_command(answer)
 
     @needs("intake.read")
     @described("申报列表", query=PAGE_QUERY, answers={200: IntakePage})
@@ -82,9 +82,9 @@ class WithdrawalHandler(Handler):
     async def post(self, id_: str) -> None:
         """Take a report back."""
         command = self.command("intake.withdraw")
-        answer = await self.services.intakes.withdraw(self.actor, command, self.id_in_path(id_))
+        intake_id = self.id_in_path(id_)
+        await self.answer_command(command, self.services.intakes.withdraw(self.actor, command, intake_id))
         self.services.wake("outbox")
-        self.answer_command(answer)
 
 
 class IntakePhotoHandler(Handler):

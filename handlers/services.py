@@ -6,6 +6,7 @@ from typing import Protocol
 
 from casework.account.service import Account
 from casework.clock import Clock
+from casework.commands.service import Commands
 from casework.intake.service import Intakes
 from casework.notices.service import Notices
 from casework.photos.service import Photos
@@ -71,6 +72,7 @@ class Services:
     """Everything that handlers may use."""
 
     account: Account
+    commands: Commands
     intakes: Intakes
     notices: Notices
     photos: Photos

@@ -110,7 +110,8 @@ class BindingCodeHandler(Handler):
         """Make the single-use code for a member of staff in reach."""
         form = self.form(BindingCodeForm)
         command = self.command("binding.issue")
-        self.answer_command(await self.services.staff.issue_code(self.actor, command, form.staff_no))
+        work = self.services.staff.issue_code(self.actor, command, form.staff_no)
+        await self.answer_command(command, work)
 
 
 routes: Routes = [

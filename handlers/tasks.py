@@ -19,7 +19,7 @@ from handlers.intakes import PAGE_QUERY
 class AssignmentForm(Form):
     """Who is to do it."""
 
-    staff_no: Annotated[str, StringConstraints(min_length=2, max_length=36)]
+    staff_no: Annotated[str, StringConstraints(min_length=2, max_length=20)]
 
 
 def line(handler: Handler, task: Task) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class TaskHandler(Handler):
     @described("一项任务", answers={200: TaskShape})
     async def get(self, id_: str) -> None:
         """One task with what is to be verified."""
-        task, intake, fields = await self.services.intakes.task_view(self.actor, self.id_in_path(id_))
+        task, intake, fields, joined = await self.services.intakes.task_view(self.actor, self.id_in_path(id_))
         name = None
         if task["assignee"]:
             name = (await self.services.staff.get(task["assignee"]))["name"]
@@ -79,6 +79,7 @@ class TaskHandler(Handler):
                 "fields": fields,
                 "photos": intake["photos"],
                 "filing": intake["filing"],
+                "joined": joined,
             }
         )
 
@@ -91,9 +92,9 @@ class AcceptanceHandler(Handler):
     async def post(self, id_: str) -> None:
         """The person responsible has it."""
         command = self.command("task.accept")
-        answer = await self.services.intakes.accept(self.actor, command, self.id_in_path(id_))
+        task_id = self.id_in_path(id_)
+        await self.answer_command(command, self.services.intakes.accept(self.actor, command, task_id))
         self.services.wake("outbox")
-        self.answer_command(answer)
 
 
 class VerificationHandler(Handler):
@@ -105,9 +106,9 @@ class VerificationHandler(Handler):
         """Record what was found; `If-Match` names the task's version that the cadre saw."""
         command = self.command("task.verify", must_have_base=True)
         form = self.form(VerificationForm)
-        answer = await self.services.intakes.verify(self.actor, command, self.id_in_path(id_), form)
+        work = self.services.intakes.verify(self.actor, command, self.id_in_path(id_), form)
+        await self.answer_command(command, work)
         self.services.wake("outbox")
-        self.answer_command(answer)
 
 
 class AssignmentHandler(Handler):
@@ -119,9 +120,9 @@ class AssignmentHandler(Handler):
         """Give a task to a member of staff."""
         command = self.command("task.assign", must_have_base=True)
         form = self.form(AssignmentForm)
-        answer = await self.services.tasks.assign(self.actor, command, self.id_in_path(id_), form.staff_no)
+        work = self.services.intakes.assign(self.actor, command, self.id_in_path(id_), form.staff_no)
+        await self.answer_command(command, work)
         self.services.wake("outbox")
-        self.answer_command(answer)
 
 
 class PhoneHandler(Handler):

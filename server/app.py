@@ -105,6 +105,9 @@ class Running:
             max_header_size=HEADER_BYTES,
             max_body_size=BODY_BYTES,
             max_buffer_size=BODY_BYTES + HEADER_BYTES,
+            # Only a proxy that we know may say whom it speaks for; rate limits by address rest on it.
+            xheaders=bool(settings.trusted_proxies),
+            trusted_downstream=[p for p in settings.trusted_proxies.split(",") if p],
             body_timeout=BODY_SECONDS,
             idle_connection_timeout=IDLE_SECONDS,
         )

@@ -5,6 +5,8 @@ import csv
 import io
 from pathlib import Path
 
+from casework.audit.service import entry
+from casework.ids import new_id
 from casework.regions.importing import HEADER as REGION_HEADER
 from casework.regions.importing import REQUIRED as REGION_REQUIRED
 from casework.regions.importing import import_regions
@@ -43,14 +45,15 @@ async def import_rows(parts: Parts, kind: str, rows: list[dict[str, str]]) -> st
     """Import rows and say what became of them, each refused row with its reason."""
     if kind == "regions":
         regions = await import_regions(parts.stores.regions, rows)
-        head = (
-            f"区划：导入 {regions.accepted} 行，未变 {regions.unchanged} 行，拒绝 {len(regions.refused)} 行。"
-        )
-        refused = regions.refused
+        accepted, refused = regions.accepted, regions.refused
+        head = f"区划：导入 {accepted} 行，未变 {regions.unchanged} 行，拒绝 {len(refused)} 行。"
     else:
         staff = await import_staff(parts.stores.staff, parts.stores.regions, parts.cipher, rows)
-        refused = staff.refused
-        head = f"工作人员：导入 {staff.accepted} 行，{staff.people} 人，拒绝 {len(refused)} 行。"
+        accepted, refused = staff.accepted, staff.refused
+        head = f"工作人员：导入 {accepted} 行，{staff.people} 人，拒绝 {len(refused)} 行。"
+    counts = {"accepted": accepted, "refused": len(refused)}
+    made = entry(parts.clock, "operator", f"{kind}.import", f"import:{new_id()}", [], **counts)
+    await parts.unit.run(lambda tx: parts.stores.audit.add(tx, [made]))
     return "\n".join([head, *(f"  第 {line} 行：{reason}" for line, reason in refused)])
 
 

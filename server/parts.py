@@ -86,6 +86,7 @@ class Parts:
     mongo: AsyncIOMotorClient[Any]
     redis: "Redis"
     stores: Stores
+    unit: Unit
     cipher: FieldCipher
     services: Services
     postman: Postman
@@ -215,6 +216,7 @@ def _build(
 
     services = Services(
         account=account,
+        commands=commands,
         intakes=intakes,
         notices=notices,
         photos=photos,
@@ -255,6 +257,7 @@ def _build(
         mongo=mongo,
         redis=redis,
         stores=stores,
+        unit=unit,
         cipher=cipher,
         services=services,
         postman=postman,

@@ -187,6 +187,7 @@ class Settings(BaseSettings):
     address: str = Field(default_factory=_default_address)
     metrics_port: _Port = Field(default_factory=_default_metrics_port)
     simulator_port: _Port = 8100
+    trusted_proxies: Annotated[str, Field(pattern=r"^[0-9A-Fa-f:.,]*$")] = ""
     public_url: _WebUrl = Field(default_factory=_default_public_url)
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=lambda: Path("var").absolute()
@@ -313,6 +314,9 @@ _SENTENCES: dict[str, str] = {
     "metrics_port": _PORT_HELP,
     "simulator_port": _PORT_HELP,
     "public_url": "填写公众能访问的 https:// 地址。Give the public https:// address of this service.",
+    "trusted_proxies": (
+        "填写反向代理的 IP，多个用逗号分隔。Give the reverse proxies' IP addresses, separated by commas."
+    ),
     "log_level": "只能是 DEBUG、INFO、WARNING 或 ERROR。Must be DEBUG, INFO, WARNING or ERROR.",
     "mongodb_uri": (
         "填写 MongoDB 副本集地址，以 mongodb:// 开头。Give the replica set's address: mongodb://…"

@@ -303,6 +303,8 @@ async def parts(settings: Settings, simulator: RunningSimulator) -> AsyncIterato
     """The production composition root on real servers, with the demo's places, staff and phones."""
     await seed(settings)
     async with parts_for(settings) as built:
+        # The trail begins with the test, not with the seed's imports.
+        await built.mongo[settings.mongodb_database]["audit"].delete_many({})
         yield built
 
 

@@ -58,9 +58,13 @@ class Sealer:
         if not entries:
             return 0
         last = await self._store.last_batch()
-        if last and not {e["_id"] for e in entries}.isdisjoint(last["entries"]):
-            await self._store.mark(last)
-            return len(last["entries"])
+        if last:
+            sealed = set(last["entries"])
+            if any(e["_id"] in sealed for e in entries):
+                await self._store.mark(last)
+                entries = [e for e in entries if e["_id"] not in sealed]
+                if not entries:
+                    return len(sealed)
         number, first, previous = (
             (last["_id"] + 1, last["first"] + len(last["entries"]), last["hash"])
             if last

@@ -57,16 +57,15 @@ class Commands:
         version, a state that has moved on) is it asked whether this very command is the reason.
         Raises `KeyReused` when the key came before with another body, and what `work` raises.
         """
-        id_ = f"{actor.id}|{command.key}"
         # The digest is keyed, because a body's few unknown digits could be guessed from a plain one.
-        digest = self._index.of("command", command.name.encode() + b"\n" + command.body)
+        digest = self._index.of("command", _signed(command))
 
         async def work_and_keep(tx: Tx) -> Answer:
             answer = await work(tx)
             await self._store.add(
                 tx,
                 {
-                    "_id": id_,
+                    "_id": _id(actor, command),
                     "digest": digest,
                     "answer": dict(answer.body),
                     "created": answer.created,
@@ -79,13 +78,27 @@ class Commands:
         try:
             return await self._unit.run(work_and_keep)
         except (DuplicateKeyError, Problem):
-            kept = await self._store.find(id_)
-            if kept is None:
-                raise
-            digests = self._index.all_of("command", command.name.encode() + b"\n" + command.body)
-            if kept["digest"] not in digests:
-                raise KeyReused from None
-            return Answer(kept["answer"], created=kept["created"], repeated=True)
+            if answer := await self.kept(actor, command):
+                return answer
+            raise
+
+    async def kept(self, actor: Actor, command: Command) -> Answer | None:
+        """The answer that this very command got before, if it did; raises `KeyReused` when its key came
+        before with another body."""
+        kept = await self._store.find(_id(actor, command))
+        if kept is None:
+            return None
+        if kept["digest"] not in self._index.all_of("command", _signed(command)):
+            raise KeyReused
+        return Answer(kept["answer"], created=kept["created"], repeated=True)
+
+
+def _id(actor: Actor, command: Command) -> str:
+    return f"{actor.id}|{command.key}"
+
+
+def _signed(command: Command) -> bytes:
+    return command.name.encode() + b"\n" + command.body
 
 
 def canonical_body(body: Any) -> bytes:

@@ -75,6 +75,7 @@ STEP_WORDS: Mapping[str, str] = {
     "accepted": "{staff}已接到任务，将上门核实",
     "joined": "同一户的又一份申报已并入",
     "joined_to": "您家已有一份正在办理的申报，这份已并入一起办理",
+    "joined_verified": "一起办理的申报已核实完成",
     "could_not_meet": "{staff}上门未见到人，将在 {due} 前再来",
     "verified": "上门核实完成：{what}",
     "withdrawn": "您撤回了申报",
@@ -88,7 +89,7 @@ FINDING_WORDS: Mapping[str, str] = {
 NEXT_WORDS: Mapping[str, str] = {
     IntakeState.SUBMITTED: "等待干部接单",
     IntakeState.VERIFYING: "等待上门核实，请保持电话畅通",
-    IntakeState.JOINED: "请查看并入的申报的进展",
+    IntakeState.JOINED: "与您家正在办理的申报一起办理，核实后会通知您",
     IntakeState.WITHDRAWN: "已结束；有困难可以随时再次申报",
 }
 AFTER_FINDING_WORDS: Mapping[str, str] = {
@@ -102,6 +103,8 @@ def what_comes_next(intake: Intake) -> str:
     """One sentence for the applicant."""
     if intake["state"] == IntakeState.VERIFIED and intake["finding"]:
         return AFTER_FINDING_WORDS[intake["finding"]]
+    if intake["history"][-1]["event"] == "joined_verified":
+        return "已办完；想了解结果请联系村委会，有新的困难可以再次申报"
     return NEXT_WORDS[intake["state"]]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pymongo.errors import DuplicateKeyError
 
-from casework.access import Actor, reach
+from casework.access import PERMISSIONS, Actor, reach
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
 from casework.clock import Clock, legal_date, readable
@@ -380,6 +380,8 @@ class Intakes:
             await self._store.add_verification(tx, verification)
             status = "核实完成，请点开查看" if rules.is_finished(form.finding) else "上门未见到人，将再次上门"
             told = self._tell(intake, "report_outcome", status)
+            if rules.is_finished(form.finding):
+                told += await self._end_joined(tx, intake)
             await self._notices.add(tx, [*notices, *told])
             made = entry(
                 self._clock,
@@ -401,6 +403,37 @@ class Intakes:
                     "due_at": changed["due_at"].isoformat(),
                 }
             )
+
+        return await self._commands.once(actor, command, work)
+
+    async def _end_joined(self, tx: Tx, first: Intake) -> list[Notice]:
+        """Those whose reports were added to `first` learn that it has been verified, not what was found:
+        an ID number that somebody typed must not tell them about another household."""
+        told: list[Notice] = []
+        for joined in await self._store.joined_to(first["_id"], tx):
+            step: Step = {"at": self._clock.now(), "event": "joined_verified"}
+            await self._store.change(tx, joined["_id"], [IntakeState.JOINED.value], {}, [step])
+            told += self._tell(joined, "report_outcome", "一起办理的申报已核实完成")
+        return told
+
+    async def assign(self, actor: Actor, command: Command, task_id: str, staff_no: str) -> Answer:
+        """Give a live task to a member of staff who may verify; the applicant sees who is coming."""
+        seen = await self._tasks.get(actor, task_id, "task.assign")
+        allowed, roles = reach(actor, "task.assign"), PERMISSIONS["task.verify"].keys()
+        chosen = await self._staff.fit_for(staff_no, roles, allowed, seen["areas"])
+        if chosen is None:
+            message = "请选择辖区内能上门核实的在岗人员"
+            raise InvalidForm(errors=[{"field": "staff_no", "message": message}])
+
+        async def work(tx: Tx) -> Answer:
+            task = await self._task_in(tx, task_id)
+            changed, told = await self._tasks.assign(tx, actor, task, command.base_version, chosen)
+            step: Step = {"at": self._clock.now(), "event": "assigned", "by": chosen["_id"]}
+            step["due"] = changed["due_at"]
+            state = {"state": IntakeState.SUBMITTED.value}
+            await self._store.change(tx, task["subject"], OPEN_STATES, state, [step])
+            await self._notices.add(tx, told)
+            return Answer({"id": task_id, "version": changed["version"], "staff": chosen["name"]})
 
         return await self._commands.once(actor, command, work)
 
@@ -448,8 +481,9 @@ class Intakes:
         await self._unit.run(work)
         return self._cipher.open(intake["secrets"]["phone"], "intakes", intake["_id"], "phone")
 
-    async def task_view(self, actor: Actor, task_id: str) -> tuple[Task, Intake, dict[str, Any]]:
-        """A task with the report it is about: (task, report, the report's open values).
+    async def task_view(self, actor: Actor, task_id: str) -> tuple[Task, Intake, dict[str, Any], list[str]]:
+        """A task with the report it is about: (task, report, the report's open values, the ids of the
+        reports that were added to it).
 
         Name and statement are shown to whoever works on it; telephone and ID number are masked.
         """
@@ -457,7 +491,8 @@ class Intakes:
         intake = await self._store.get(task["subject"])
         if intake is None:
             raise NotFound
-        return task, intake, self._open(intake)
+        joined = [other["_id"] for other in await self._store.joined_to(intake["_id"])]
+        return task, intake, self._open(intake), joined
 
     # --- the villager -------------------------------------------------------------------------
 
@@ -468,7 +503,8 @@ class Intakes:
         async def work(tx: Tx) -> Answer:
             step: Step = {"at": self._clock.now(), "event": "withdrawn"}
             changes = {"state": IntakeState.WITHDRAWN.value, "open": False}
-            changed = await self._store.change(tx, id_, OPEN_STATES, changes, [step])
+            states = (*OPEN_STATES, IntakeState.JOINED.value)
+            changed = await self._store.change(tx, id_, states, changes, [step])
             if changed is None:
                 current = await self._store.get(id_, tx)
                 raise WrongState(
@@ -511,8 +547,10 @@ class Intakes:
         if intake is None:
             raise NotFound
         assignee = None
-        if allowed.staff_id and intake["task"]:
-            task = await self._tasks.get_by_id(intake["task"])
+        if allowed.staff_id:
+            # A report that was added to another one is the business of whoever works on that one.
+            first = await self._store.get(intake["joined_to"]) if intake["joined_to"] else intake
+            task = await self._tasks.get_by_id(first["task"]) if first and first["task"] else None
             assignee = task["assignee"] if task else None
         by_area = allowed.covers(owner=intake["owner"], assignee=assignee, areas=intake["areas"])
         if not by_area and not (allowed.staff_id and intake["filer"] == allowed.staff_id):
@@ -546,7 +584,7 @@ class Intakes:
         shown += [intake["consent"][k] for k in ("signature", "evidence") if k in intake["consent"]]
         if photo_id not in shown:
             for verification in await self._store.verifications_of(id_):
-                shown += [p["id"] for p in verification["photos"]]
+                shown += [p["id"] for p in verification["photos"]] + [verification["signature"]]
         if photo_id not in shown:
             raise NotFound
         return await self._photos.picture(photo_id, thumbnail)

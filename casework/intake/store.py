@@ -7,7 +7,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from casework.access import Reach
-from casework.intake.model import Intake, Step
+from casework.intake.model import Intake, IntakeState, Step
 from casework.unit import Tx, session_in
 
 
@@ -71,6 +71,13 @@ class IntakeStore:
             return_document=ReturnDocument.AFTER,
             session=await session_in(tx),
         )
+
+    async def joined_to(self, id_: str, tx: Tx | None = None) -> list[Intake]:
+        """The reports that were added to this one, oldest first."""
+        found = self._intakes.find(
+            {"joined_to": id_, "state": IntakeState.JOINED.value}, session=await session_in(tx)
+        )
+        return await found.sort("_id", ASCENDING).to_list(100)
 
     async def page(self, query: Mapping[str, Any], before: str | None, limit: int) -> list[Intake]:
         """Reports that match, newest first, older than the id `before`."""

@@ -35,6 +35,7 @@ _TASK = ("number", "village", "name", "due")
 KINDS: Mapping[str, Kind] = {
     "task_new": Kind("您有新的核实任务", "task", _TASK),
     "task_assigned": Kind("有一项核实任务转交给您", "task", _TASK),
+    "task_taken": Kind("任务已转交他人，您无需再办", "task", _TASK),
     "task_reminder": Kind("核实任务快到期了", "task", _TASK),
     "task_late": Kind("核实任务已超期", "task", _TASK),
     "task_unassigned": Kind("有申报无人负责，请指派", "task", _TASK),

@@ -2,9 +2,10 @@
 
 import hmac
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
-from casework.access import Actor, Grant, Role, reach
+from casework.access import Actor, Grant, Reach, Role, reach
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
 from casework.clock import Clock
@@ -94,6 +95,22 @@ class StaffService:
     async def responsible_for(self, place: Region) -> Staff | None:
         """Who takes the tasks of a place; None when it falls to nobody."""
         return rules.responsible(await self.at(place["areas"]), place)
+
+    async def fit_for(
+        self, staff_no: str, roles: Collection[Role], allowed: Reach, areas: list[str]
+    ) -> Staff | None:
+        """The active member of staff with this number and one of `roles`, who works at or above a place
+        (`areas`) or anywhere in reach: where nobody is left, a supervisor sends a neighbouring cadre."""
+        staff = (await self._store.by_no([staff_no])).get(staff_no)
+        if staff is None or not staff["active"]:
+            return None
+        for grant in staff["grants"]:
+            if grant["role"] not in roles:
+                continue
+            node = await self._regions.get(grant["node"])
+            if node["_id"] in areas or allowed.covers(areas=node["areas"]):
+                return staff
+        return None
 
     async def supervisors_of(self, areas: list[str], level: int) -> list[Staff]:
         """Who is told about late work at `level` (0 village, 1 township, 2 county)."""

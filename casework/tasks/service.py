@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from casework.access import PERMISSIONS, Actor, reach
+from casework.access import Actor, reach
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
 from casework.clock import Clock, legal_date, readable
-from casework.commands.service import Answer, Command, Commands
+from casework.commands.service import Commands
 from casework.ids import new_id, spoken
 from casework.notices.model import Notice
 from casework.notices.service import Notices
 from casework.pages import Page, decode_cursor, encode_cursor
-from casework.problems import InvalidForm, NotFound, StaleVersion, WrongState
+from casework.problems import NotFound, StaleVersion, WrongState
 from casework.regions.model import Region
-from casework.staff.rules import holders
+from casework.staff.model import Staff
 from casework.staff.service import StaffService
 from casework.tables.service import Tables
 from casework.tasks import rules
@@ -203,8 +203,11 @@ class Tasks:
             tx,
             task,
             base_version,
-            [TaskState.ACCEPTED.value],
+            LIVE,
             {
+                # Who has been at the door has accepted the task, whether they pressed the button or not.
+                "state": TaskState.ACCEPTED.value,
+                "accepted_at": task["accepted_at"] or now,
                 "due_at": due.at,
                 "provisional": due.provisional,
                 "unmet": task["unmet"] + 1,
@@ -217,35 +220,37 @@ class Tasks:
             told = await self.notices_upwards("task_unmet", changed, 0)
         return changed, told
 
-    async def assign(self, actor: Actor, command: Command, id_: str, staff_no_or_id: str) -> Answer:
-        """Give a live task to a member of staff who works at or above its place and may verify there."""
-        task = await self.get(actor, id_, "task.assign")
-        # Somebody who may not verify could do nothing with it.
-        people = holders(await self._staff.at(task["areas"]), PERMISSIONS["task.verify"], task["areas"])
-        chosen = next((s for s in people if staff_no_or_id in (s["_id"], s["staff_no"])), None)
-        if chosen is None:
-            message = "请选择负责该村组的在岗人员"
-            raise InvalidForm(errors=[{"field": "staff_no", "message": message}])
-
-        async def work(tx: Tx) -> Answer:
-            current = await self._store.get(id_, tx)
-            if current is None:
-                raise NotFound
-            changed = await self.change(tx, current, command.base_version, LIVE, {"assignee": chosen["_id"]})
-            await self._notices.add(tx, [self.notice(f"staff:{chosen['_id']}", "task_assigned", changed)])
-            made = entry(
-                self._clock,
-                actor,
-                "task.assign",
-                f"task:{id_}",
-                task["areas"],
-                from_=task["assignee"],
-                to=chosen["_id"],
-            )
-            await self._audit.add(tx, [made])
-            return Answer({"id": id_, "version": changed["version"], "staff": chosen["name"]})
-
-        return await self._commands.once(actor, command, work)
+    async def assign(
+        self, tx: Tx, actor: Actor, task: Task, base_version: int | None, chosen: Staff
+    ) -> tuple[Task, list[Notice]]:
+        """Give a live task to `chosen`, who has the whole time to accept it; both they and whoever had it
+        before are told."""
+        now = self._clock.now()
+        row = await self.limit_row("accept", task["areas"], now)
+        accept_due = rules.limit(now, row)
+        alarms = rules.alarms(now, accept_due.at, task["due_at"], row["remind_hours"])
+        changed = await self.change(
+            tx,
+            task,
+            base_version,
+            LIVE,
+            {
+                "assignee": chosen["_id"],
+                "state": TaskState.OPEN.value,
+                "accepted_at": None,
+                "accept_due_at": accept_due.at,
+                "alarms": alarms,
+                "next_alarm_at": rules.next_alarm(alarms),
+            },
+        )
+        told = [self.notice(f"staff:{chosen['_id']}", "task_assigned", changed)]
+        if task["assignee"] and task["assignee"] != chosen["_id"]:
+            told.append(self.notice(f"staff:{task['assignee']}", "task_taken", changed))
+        thing = f"task:{task['_id']}"
+        parties = {"from_": task["assignee"], "to": chosen["_id"]}
+        made = entry(self._clock, actor, "task.assign", thing, task["areas"], **parties)
+        await self._audit.add(tx, [made])
+        return changed, told
 
     async def fire_alarms(self) -> int:
         """Send the reminders and escalations that are due; the number of tasks that had any.

@@ -124,8 +124,9 @@ def test_only_a_household_that_was_not_met_is_visited_again(finding: Finding) ->
 # --- in plain words ---------------------------------------------------------------------------
 
 
-def intake(state: IntakeState, finding: Finding | None = None) -> Intake:
-    return {"state": state.value, "finding": finding.value if finding else None}  # type: ignore[typeddict-item]
+def intake(state: IntakeState, finding: Finding | None = None, last: str = "submitted") -> Intake:
+    history = [{"at": NOW, "event": last}]
+    return {"state": state.value, "finding": finding and finding.value, "history": history}  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize("state", set(IntakeState) - {IntakeState.VERIFIED})
@@ -136,6 +137,10 @@ def test_every_state_says_what_comes_next(state: IntakeState) -> None:
 @pytest.mark.parametrize("finding", [f for f in Finding if rules.is_finished(f)])
 def test_every_end_of_a_verification_says_what_comes_next(finding: Finding) -> None:
     assert rules.what_comes_next(intake(IntakeState.VERIFIED, finding)) == rules.AFTER_FINDING_WORDS[finding]
+
+
+def test_a_report_that_was_added_to_another_ends_with_it() -> None:
+    assert rules.what_comes_next(intake(IntakeState.JOINED, last="joined_verified")).startswith("已办完")
 
 
 def test_the_way_so_far_names_staff_and_due_times() -> None:

@@ -63,7 +63,7 @@ async def put(
     notice = parts.services.notices.compose(
         await address(parts, key), kind, fields, ref="task:test", areas=list(areas), link="/m/tasks/test"
     )
-    await parts.services.notices.add(None, [notice])  # type: ignore[arg-type]
+    await parts.unit.run(lambda tx: parts.services.notices.add(tx, [notice]))
     return notice["_id"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import orjson
 import pytest
 
+from casework.audit.model import Entry
 from casework.audit.service import Verdict, entry
 from casework.audit.service import verify as verify_trail
 from server.audit import verify as verify_command
@@ -27,11 +28,16 @@ async def bare(settings: Settings) -> AsyncIterator[Parts]:
         yield built
 
 
+async def write(parts: Parts, made: Entry) -> None:
+    """Write one entry, unsealed."""
+    await parts.unit.run(lambda tx: parts.stores.audit.add(tx, [made]))
+
+
 async def record(parts: Parts, count: int = EACH) -> None:
     """Write entries, unsealed."""
     for number in range(count):
         made = entry(parts.clock, "system", "task.alarm", f"task:{number}", ["a"], number=number)
-        await parts.stores.audit.add(None, [made])  # type: ignore[arg-type]
+        await write(parts, made)
 
 
 async def fill(parts: Parts) -> None:
