@@ -1,5 +1,6 @@
 """Time as the work sees it: UTC instants, and legal dates as they read in China."""
 
+import functools
 from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ def legal_date(instant: datetime) -> date:
     return instant.astimezone(CHINA).date()
 
 
+@functools.lru_cache(maxsize=4096)
 def readable(instant: datetime) -> str:
     """`instant` as people in China read it in a message, for example ``2026年11月23日 18:00``;
     the same form fits the ``time`` fields of message templates."""

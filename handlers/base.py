@@ -176,11 +176,13 @@ class Handler(RequestHandler):
         )
 
     def json_body(self) -> Any:
-        """The body as JSON; raises `Malformed`."""
-        try:
-            return orjson.loads(self.request.body)
-        except orjson.JSONDecodeError:
-            raise Malformed from None
+        """The body as JSON, parsed once; raises `Malformed`."""
+        if not hasattr(self, "_json_body"):
+            try:
+                self._json_body = orjson.loads(self.request.body)
+            except orjson.JSONDecodeError:
+                raise Malformed from None
+        return self._json_body
 
     def form(self, form: type[FormType]) -> FormType:
         """The body as a form; raises `Malformed` or `InvalidForm`."""

@@ -39,6 +39,8 @@ from casework.unit import Tx, Unit
 
 #: Fields of the form that are sealed each on its own, because they are read each on its own.
 SEALED_ALONE = ("applicant_name", "phone", "id_no", "head_id_no", "statement")
+#: Fields that are not among the sealed details: they stand elsewhere in the document.
+KEPT_APART = frozenset({*SEALED_ALONE, "id", "place", "risks", "photos", "consent", "filed_for"})
 OPEN_STATES = (IntakeState.SUBMITTED.value, IntakeState.VERIFYING.value)
 ATTEMPTS = 5
 
@@ -94,10 +96,11 @@ class Intakes:
         if errors := rules.form_errors(form, await self._tables.now(), place["areas"], today):
             raise InvalidForm(errors=errors)
         photos = await self._photos_of(actor, form)
-        digest_of = self._content(form)
+        values = form.model_dump()
+        digest_of = self._content(values)
         id_ = form.id or new_id()
         for _ in range(ATTEMPTS):
-            intake = await self._new_intake(actor, command, form, place, photos, id_)
+            intake = await self._new_intake(actor, command, form, values, place, photos, id_)
             intake["digest"] = self._index.of("report", digest_of)
             try:
                 return await self._commands.once(actor, command, self._start(actor, intake, place))
@@ -119,27 +122,27 @@ class Intakes:
         return photos
 
     @staticmethod
-    def _content(form: ReportForm) -> bytes:
+    def _content(values: dict[str, Any]) -> bytes:
         """The bytes by which the same report, sent again, is known."""
-        return orjson.dumps(form.model_dump(exclude={"id"}), option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps({**values, "id": None}, option=orjson.OPT_SORT_KEYS)
 
     async def _new_intake(
         self,
         actor: Actor,
         command: Command,
         form: ReportForm,
+        values: dict[str, Any],
         place: Region,
         photos: dict[str, str],
         id_: str,
     ) -> Intake:
         now = self._clock.now()
-        values = form.model_dump(exclude={"id", "place", "risks", "photos", "consent", "filed_for"})
         secrets = {
-            name: self._cipher.seal(values.pop(name), "intakes", id_, name)
+            name: self._cipher.seal(values[name], "intakes", id_, name)
             for name in SEALED_ALONE
-            if values.get(name)
+            if values[name]
         }
-        details = {k: v for k, v in values.items() if v not in (None, "", [])}
+        details = {k: v for k, v in values.items() if k not in KEPT_APART and v not in (None, "", [])}
         if form.filed_for:
             details["filed_for_reason"] = form.filed_for.reason
         secrets["details"] = self._cipher.seal_json(details, "intakes", id_, "details")

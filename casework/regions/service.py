@@ -16,6 +16,7 @@ class Regions:
         self._store = store
         self._clock = clock
         self._cache: dict[str, tuple[float, Region]] = {}
+        self._names: dict[tuple[str, RegionKind], tuple[float, str]] = {}
 
     async def get(self, id_: str) -> Region:
         """One region; raises `NotFound`."""
@@ -59,10 +60,20 @@ class Regions:
 
     async def full_name(self, region: Region, since: RegionKind = RegionKind.TOWNSHIP) -> str:
         """The place's name from the level `since` down, for example ``白石乡 枫木村 三组``."""
+        now, wanted = self._clock.time(), (region["_id"], since)
+        held = self._names.get(wanted)
+        if held and 0 <= now - held[0] < CACHE_SECONDS:
+            return held[1]
         order = list(RegionKind)
-        names = [
-            node["name"]
-            for node in [await self.get(id_) for id_ in region["areas"]]
-            if node["kind"] != RegionKind.GRID and order.index(RegionKind(node["kind"])) >= order.index(since)
-        ]
-        return " ".join(names)
+        name = " ".join(
+            [
+                node["name"]
+                for node in [await self.get(id_) for id_ in region["areas"]]
+                if node["kind"] != RegionKind.GRID
+                and order.index(RegionKind(node["kind"])) >= order.index(since)
+            ]
+        )
+        if len(self._names) >= CACHE_MOST:
+            self._names.clear()
+        self._names[wanted] = (now, name)
+        return name

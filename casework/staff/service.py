@@ -20,6 +20,7 @@ from casework.staff.store import StaffStore
 from casework.unit import Tx, Unit
 
 CACHE_SECONDS = 5.0
+CACHE_MOST = 20_000
 CODE_MINUTES = 10
 CODE_TRIES = 5
 
@@ -46,11 +47,13 @@ class StaffService:
         self._clock = clock
         self._at: dict[tuple[str, ...], tuple[float, list[Staff]]] = {}
         self._by_id: dict[str, tuple[float, Staff | None]] = {}
+        self._responsible: dict[str, tuple[float, Staff | None]] = {}
 
     def forget(self) -> None:
         """Drop what is kept in memory, after a change made by this process."""
         self._at.clear()
         self._by_id.clear()
+        self._responsible.clear()
 
     async def get(self, id_: str) -> Staff:
         """One member of staff; raises `NotFound`."""
@@ -64,7 +67,7 @@ class StaffService:
         if held and 0 <= self._clock.time() - held[0] < CACHE_SECONDS:
             return held[1]
         staff = await self._store.get(id_)
-        if len(self._by_id) > 20_000:
+        if len(self._by_id) > CACHE_MOST:
             self._by_id.clear()
         self._by_id[id_] = (self._clock.time(), staff)
         return staff
@@ -87,14 +90,21 @@ class StaffService:
         if held and 0 <= self._clock.time() - held[0] < CACHE_SECONDS:
             return held[1]
         found = await self._store.at(areas)
-        if len(self._at) > 20_000:
+        if len(self._at) > CACHE_MOST:
             self._at.clear()
         self._at[key] = (self._clock.time(), found)
         return found
 
     async def responsible_for(self, place: Region) -> Staff | None:
         """Who takes the tasks of a place; None when it falls to nobody."""
-        return rules.responsible(await self.at(place["areas"]), place)
+        held = self._responsible.get(place["_id"])
+        if held and 0 <= self._clock.time() - held[0] < CACHE_SECONDS:
+            return held[1]
+        found = rules.responsible(await self._store.at(place["areas"]), place)
+        if len(self._responsible) > CACHE_MOST:
+            self._responsible.clear()
+        self._responsible[place["_id"]] = (self._clock.time(), found)
+        return found
 
     async def fit_for(
         self, staff_no: str, roles: Collection[Role], allowed: Reach, areas: list[str]

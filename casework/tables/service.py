@@ -16,6 +16,7 @@ class Snapshot:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         # What was looked up is kept as long as the snapshot is, which is half a minute.
+        self._values: dict[tuple[str, str, tuple[str, ...], date], dict[str, Any] | None] = {}
         self._tables: dict[tuple[str, tuple[str, ...], date], dict[str, dict[str, Any]]] = {}
         self._rows: dict[str, dict[str, list[Row]]] = {}
         for row in rows:
@@ -23,6 +24,12 @@ class Snapshot:
 
     def get(self, table: str, key: str, areas: Sequence[str], on: date) -> dict[str, Any] | None:
         """The value that holds at `areas` (a place's containing regions, the place last) on `on`."""
+        wanted = (table, key, tuple(areas), on)
+        if wanted not in self._values:
+            self._values[wanted] = self._find(table, key, areas, on)
+        return self._values[wanted]
+
+    def _find(self, table: str, key: str, areas: Sequence[str], on: date) -> dict[str, Any] | None:
         depth = {area: index for index, area in enumerate(areas)}
         candidates = [
             row
@@ -42,7 +49,7 @@ class Snapshot:
         return self._tables[wanted]
 
     def _find_table(self, table: str, areas: Sequence[str], on: date) -> dict[str, dict[str, Any]]:
-        found = {key: self.get(table, key, areas, on) for key in self._rows.get(table, {})}
+        found = {key: self._find(table, key, areas, on) for key in self._rows.get(table, {})}
         present = [(key, value) for key, value in found.items() if value is not None]
         return dict(sorted(present, key=lambda item: item[1].get("order", 0)))
 
