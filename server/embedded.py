@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,15 +143,7 @@ async def start_mongod(data_dir: Path, port: int = 0, *, cache_gb: float = 1.0) 
         number,
         log,
     )
-    try:
-        await _become_primary(server)
-    except PyMongoError as error:
-        await server.stop()
-        raise EmbeddedUnavailable(_explain(server, start)) from error
-    except BaseException:
-        await server.stop()
-        raise
-    return server
+    return await _when_ready(server, _become_primary(server), start)
 
 
 async def start_redis(data_dir: Path, port: int = 0) -> EmbeddedServer:
@@ -184,11 +176,16 @@ async def start_redis(data_dir: Path, port: int = 0) -> EmbeddedServer:
         number,
         log,
     )
+    return await _when_ready(server, _until_pong(server), start)
+
+
+async def _when_ready(server: EmbeddedServer, ready: Awaitable[None], log_start: int) -> EmbeddedServer:
+    """Wait until a server serves; one that does not is stopped, and its log says why."""
     try:
-        await _until_pong(server)
-    except OSError as error:
+        await ready
+    except (PyMongoError, OSError) as error:
         await server.stop()
-        raise EmbeddedUnavailable(_explain(server, start)) from error
+        raise EmbeddedUnavailable(_explain(server, log_start)) from error
     except BaseException:
         await server.stop()
         raise

@@ -28,9 +28,10 @@ from server.embedded import EmbeddedServer, free_port, start_mongod, start_redis
 from server.parts import Parts, parts_for
 from server.seed import seed
 from server.settings import Settings, load_settings
+from server.simulate import simulator_config
 from server.worker import Worker
 from tests.support import Phones
-from wechat.simulator import RunningSimulator, SimulatorConfig
+from wechat.simulator import RunningSimulator
 from wechat.simulator import serve as serve_simulator
 
 _TIMEOUT_SECONDS = 30.0
@@ -283,17 +284,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def simulator(settings: Settings, clock: SharedClock) -> AsyncIterator[RunningSimulator]:
     """The WeChat simulator, in this process."""
-    config = SimulatorConfig(
-        port=settings.simulator_port,
-        oa_app_id=settings.oa_app_id,
-        oa_secret=settings.oa_secret.get_secret_value(),
-        oa_token=settings.oa_token.get_secret_value(),
-        oa_aes_key=settings.oa_aes_key.get_secret_value(),
-        mp_app_id=settings.mp_app_id,
-        mp_secret=settings.mp_secret.get_secret_value(),
-        callback_url=f"{settings.local_url}/wechat/callback",
-    )
-    running = await serve_simulator(config, clock)
+    running = await serve_simulator(simulator_config(settings), clock)
     yield running
     await running.close()
 
