@@ -1,21 +1,25 @@
 """The yardstick of `submit`: the bare driver writing the same documents in the same transaction.
 
-``python -m benchmarks.bare COUNT CONCURRENCY`` takes the documents of one real report from the stage's
+``python -m benchmarks.bare COUNT CONCURRENCY WAY`` takes the documents of one real report from the stage's
 database, and writes COUNT copies with fresh ids. Nothing else is done: no HTTP, session, check, seal
-or log. Prints one JSON object.
+or log. WAY is ``motor``, the driver as its documentation uses it, or ``hop``, the blocking driver with one
+hop to a thread for each transaction, as `casework.unit` does it. Prints one JSON object.
 """
 
 import asyncio
 import copy
+import functools
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pymongo import WriteConcern
 from pymongo.read_concern import ReadConcern
 
 from casework.ids import new_id, new_number
+from casework.unit import Tx, Unit
 from server.loop import new_event_loop
 from server.parts import mongo_client
 from server.settings import load_settings
@@ -25,7 +29,7 @@ COLLECTIONS = ("intakes", "tasks", "notices", "audit", "commands")
 
 async def main() -> None:
     """Write, and print the rate."""
-    count, concurrency = int(sys.argv[1]), int(sys.argv[2])
+    count, concurrency, way = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     settings = load_settings()
     client = mongo_client(settings.mongodb_uri.get_secret_value())
     database = client[settings.mongodb_database]
@@ -69,8 +73,20 @@ async def main() -> None:
                     else:
                         await database[name].insert_many(made[name], session=tx)
 
+    unit = Unit(client)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(concurrency))
+
+    async def write_in_one_hop() -> None:
+        for made in work:
+            await unit.run(functools.partial(note, made))
+
+    async def note(made: dict[str, list[dict[str, Any]]], tx: Tx) -> None:
+        for name in COLLECTIONS:
+            tx.insert(database[name], *made[name])
+
+    writer = {"motor": write, "hop": write_in_one_hop}[way]
     start = time.perf_counter()
-    await asyncio.gather(*(write() for _ in range(concurrency)))
+    await asyncio.gather(*(writer() for _ in range(concurrency)))
     seconds = time.perf_counter() - start
     client.close()
     print(json.dumps({"seconds": seconds, "rate": count / seconds}))

@@ -37,10 +37,12 @@ def new_number() -> str:
     return digits + damm.calc_check_digit(digits)
 
 
-def is_number(text: str) -> bool:
-    """Whether `text` is a report number whose check digit is right (spaces and dashes ignored)."""
+def number_in(text: str) -> str | None:
+    """The report number that `text` is, spaces and dashes dropped; None when its check digit is wrong or
+    it is something else."""
     digits = text.replace(" ", "").replace("-", "")
-    return len(digits) == NUMBER_LENGTH and digits.isascii() and damm.is_valid(digits)
+    is_number = len(digits) == NUMBER_LENGTH and digits.isascii() and damm.is_valid(digits)
+    return digits if is_number else None
 
 
 def spoken(number: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from casework.access import Actor
 from casework.account.model import Fan
-from casework.ids import spoken
+from casework.ids import number_in, spoken
 from casework.intake import rules
+from casework.intake.model import Intake
 from casework.tasks.model import LIVE
 from handlers.base import Handler, Routes, public
 from wechat.codec import ACK, BODY_LIMIT, CallbackRefused, Message
@@ -108,6 +109,9 @@ class CallbackHandler(Handler):
             case "click":
                 return await self._answer(message.openid, message.event_key)
             case "text":
+                number = number_in(message.content)
+                if number:
+                    return await self._report_of_number(message.openid, number)
                 return await self._answer(message.openid, message.content) or DEFAULT_ANSWER
         return None
 
@@ -137,17 +141,25 @@ class CallbackHandler(Handler):
             return None
         if answer["kind"] == "text":
             return answer["text"]
-        fan = await self.services.account.fan(openid)
-        person_id = fan.get("person_id") if fan else None
+        person_id = await self._person(openid)
         if answer["kind"] == "my_tasks":
             return await self._my_tasks(person_id)
-        return await self._my_reports(person_id)
+        return self._progress(await self.services.intakes.latest_of(person_id) if person_id else None)
 
-    async def _my_reports(self, person_id: str | None) -> str:
-        latest = await self.services.intakes.latest_of(person_id) if person_id else None
-        if latest is None:
+    async def _person(self, openid: str) -> str | None:
+        fan = await self.services.account.fan(openid)
+        return fan.get("person_id") if fan else None
+
+    async def _report_of_number(self, openid: str, number: str) -> str:
+        """Somebody sends their report's number; another person's is answered as if there were none."""
+        person_id = await self._person(openid)
+        return self._progress(await self.services.intakes.of_number(person_id, number) if person_id else None)
+
+    @staticmethod
+    def _progress(report: Intake | None) -> str:
+        if report is None:
             return "还没有查到您的申报。点下方“我要申报”，几步就能提交。"
-        return f"受理编号 {spoken(latest['number'])}\n当前进展：{rules.what_comes_next(latest)}"
+        return f"受理编号 {spoken(report['number'])}\n当前进展：{rules.what_comes_next(report)}"
 
     async def _my_tasks(self, person_id: str | None) -> str:
         staff = await self.services.staff.of_person(person_id) if person_id else None

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import structlog
+
 from casework.account.service import Account
 from casework.notices.kinds import KINDS, template_data, text_of
 from casework.notices.model import Delivery, Outcome
@@ -43,6 +45,10 @@ class Carrier:
             text=f"{REPEATED}{text}" if parcel.possibly_repeated else text,
         )
         found = await deliver(self._api, parcel.channel, parcel.openid, content, parcel.client_msg_id)
+        if found.disposition is Disposition.halt:
+            # Nothing that we send helps until somebody mends the account's configuration.
+            log = structlog.get_logger()
+            log.error("the account is refused", errcode=found.errcode, reason=found.reason, alarm=True)
         return {
             "outcome": Outcome.UNCERTAIN if found.uncertain else OUTCOMES[found.disposition],
             "errcode": found.errcode,

@@ -50,6 +50,9 @@ class Events:
             await self._effects[event["event"]](event, body)
         except WeChatFailure:
             await self._come_again(event, FETCH_PAUSES)
+        except Exception as error:  # One event that cannot be applied must not hold up the others.
+            structlog.get_logger().error("event not applied", event_kind=event["event"], exc_info=error)
+            await self._come_again(event, FETCH_PAUSES)
         else:
             await self._account.end_events([event], "applied")
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 import orjson
 import structlog
-from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
 from server.settings import LogLevel
@@ -106,16 +106,6 @@ def configure_logging(level: LogLevel, clock: _Clock, output: BinaryIO | None = 
     root = logging.getLogger()
     root.handlers[:] = [_Library(structlog.get_logger())]
     root.setLevel(max(number, logging.WARNING))
-
-
-def begin_request(request_id: str) -> None:
-    """Put a request's id on every entry that is written while it is handled.
-
-    Args:
-        request_id: an id of this request alone; entries of the previous one on this task lose theirs.
-    """
-    clear_contextvars()
-    bind_contextvars(request_id=request_id)
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -580,6 +580,11 @@ class Intakes:
         found = await self._store.page({"owner": person_id}, None, 1)
         return found[0] if found else None
 
+    async def of_number(self, person_id: str, number: str) -> Intake | None:
+        """A person's own report by the number that they read out; nobody else's."""
+        found = await self._store.by_number(number)
+        return found if found and found["owner"] == person_id else None
+
     async def photo(self, actor: Actor, id_: str, photo_id: str, thumbnail: bool) -> bytes:
         """A picture of a report in reach, or of its verifications."""
         intake = await self._readable(actor, id_)

@@ -25,10 +25,6 @@ class RegionStore:
         """One region by its id."""
         return await self._regions.find_one({"_id": id_})
 
-    async def many(self, ids: Sequence[str]) -> dict[str, Region]:
-        """Regions by id."""
-        return {r["_id"]: r async for r in self._regions.find({"_id": {"$in": list(ids)}})}
-
     async def children(self, parent: str | None) -> list[Region]:
         """The nodes right below `parent` (None: the roots), by code."""
         return await self._regions.find({"parent": parent}).sort("code", ASCENDING).to_list(2000)

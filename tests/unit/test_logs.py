@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from server.clock import SharedClock
-from server.logs import begin_request, configure_logging
+from server.logs import configure_logging
 from server.settings import LogLevel
 
 
@@ -33,7 +33,7 @@ def entries(output: io.BytesIO) -> list[dict[str, Any]]:
 
 def test_an_entry(output: io.BytesIO, clock: SharedClock) -> None:
     log = structlog.get_logger()
-    begin_request("r1")
+    structlog.contextvars.bind_contextvars(request_id="r1")
     log.info("report accepted", report="r-7", count=3)
     log.debug("unseen")
     (entry,) = entries(output)

@@ -150,6 +150,10 @@ async def test_menu_keys_and_words_are_answered_at_once(parts: Parts, phones: Ph
     sent = (await (await phones.sign_in("villager_1")).command("/api/intakes", report_form(place))).body
     progress = await said(phones, "villager_1", "text", content="进度")
     assert sent["number"] in progress.replace(" ", "")
+    # The number that stands on the message, as people read it: their own, and nobody else's.
+    spaced = " ".join(sent["number"][i : i + 4] for i in (0, 4, 8))
+    assert "等待干部接单" in await said(phones, "villager_1", "text", content=spaced)
+    assert nothing in await said(phones, "villager_2", "text", content=sent["number"])
     todo = await said(phones, "grid_1", "click", key="tasks")
     assert sent["number"] in todo.replace(" ", "")
     assert "测试甲" not in todo
@@ -255,3 +259,23 @@ async def test_a_late_effect_does_not_undo_a_later_one(parts: Parts, phones: Pho
     await move(phones, LEASE.total_seconds() + 1)
     assert await apply_events(parts) == 1
     assert (await fan_of(parts, cadre))["following"] is True
+
+
+async def test_an_event_that_cannot_be_applied_is_tried_again_and_holds_up_no_other(
+    parts: Parts, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("broken")
+
+    monkeypatch.setattr(Events, "_scanned", broken)
+    await phones.does("villager_1", "scan", scene="place_431021101201")
+    await phones.does("villager_2", "unsubscribe")
+    assert await apply_events(parts) == 2
+    assert {event["event"]: event["state"] for event in await kept(parts)} == {
+        "scan": "new",
+        "unsubscribe": "applied",
+    }
+    for _ in range(10):
+        await move(phones, 301)
+        await apply_events(parts)
+    assert {event["state"] for event in await kept(parts)} == {"given_up", "applied"}
