@@ -7,6 +7,7 @@ a signed checkpoint for each batch outside the database.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from casework.access import Actor
@@ -17,6 +18,8 @@ from casework.clock import Clock
 from casework.ids import new_id
 
 BATCH_SIZE = 2000
+#: How long a sealer that died keeps its place.
+LEASE = timedelta(seconds=5)
 
 
 def entry(
@@ -38,7 +41,11 @@ Checkpoint = dict[str, Any]
 
 
 class Sealer:
-    """Puts unsealed entries into the chain. Safe to run twice; a lease keeps it to one for speed."""
+    """Puts unsealed entries into the chain.
+
+    A lease keeps it to one sealer, so that the checkpoints of a time stand in one place. The chain does
+    not rest on the lease: no batch number can be written twice.
+    """
 
     def __init__(
         self, store: AuditStore, clock: Clock, write_checkpoint: Callable[[Checkpoint], None]
@@ -46,16 +53,19 @@ class Sealer:
         self._store = store
         self._clock = clock
         self._write_checkpoint = write_checkpoint
+        self._id = new_id()
 
     async def seal(self) -> int:
-        """Seal what is unsealed, one batch at most; the number of entries sealed.
+        """Seal what is unsealed, one batch at most; the number of entries sealed (0 while another sealer
+        holds the lease).
 
         A sealer may have died between writing a batch and marking its entries: where the last batch's
         entries still look unsealed, they are marked first. Two sealers cannot write the same batch
         number.
         """
         entries = await self._store.unsealed(BATCH_SIZE)
-        if not entries:
+        now = self._clock.now()
+        if not entries or not await self._store.take_lease(self._id, now, now + LEASE):
             return 0
         last = await self._store.last_batch()
         if last:
@@ -72,7 +82,7 @@ class Sealer:
         )
         batch: Batch = {
             "_id": number,
-            "at": self._clock.now(),
+            "at": now,
             "first": first,
             "entries": [e["_id"] for e in entries],
             "previous": previous,

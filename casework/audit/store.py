@@ -13,15 +13,16 @@ from casework.unit import Tx
 
 
 class AuditStore:
-    """Collections ``audit`` (entries) and ``audit_batches``."""
+    """Collections ``audit`` (entries), ``audit_batches``, and the sealer's entry in ``leases``."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
         self._entries = database["audit"]
         self._batches = database["audit_batches"]
+        self._leases = database["leases"]
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        # Only unsealed entries have an `at_unsealed`-sized set to scan: `batch: null` matches "missing".
+        # Unsealed entries stand together in it, because a missing `batch` is indexed as null.
         await self._entries.create_index([("batch", ASCENDING), ("_id", ASCENDING)])
         await self._entries.create_index([("object", ASCENDING), ("_id", ASCENDING)])
 
@@ -32,6 +33,20 @@ class AuditStore:
     async def unsealed(self, limit: int) -> list[Entry]:
         """The oldest entries without a batch."""
         return await self._entries.find({"batch": None}).sort("_id", ASCENDING).to_list(limit)
+
+    async def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
+        """Take the sealer's lease, or keep it for longer; False while somebody else holds it."""
+        mine_or_over = [{"holder": holder}, {"until": {"$lte": now}}]
+        try:
+            await self._leases.update_one(
+                {"_id": "sealer", "$or": mine_or_over},
+                {"$set": {"holder": holder, "until": until}},
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            # It exists and is another's: the upsert found nothing to change and could not insert.
+            return False
+        return True
 
     async def last_batch(self) -> Batch | None:
         """The newest batch."""

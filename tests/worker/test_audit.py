@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from casework.audit.model import Entry
-from casework.audit.service import Verdict, entry
+from casework.audit.service import LEASE, Verdict, entry
 from casework.audit.service import verify as verify_trail
 from server.audit import verify as verify_command
 from server.clock import SharedClock
@@ -200,6 +200,18 @@ async def test_two_sealers_at_once_make_one_chain(bare: Parts) -> None:
     await bare.sealer.seal()
     found = await verdict(bare)
     assert (found.sealed, found.unsealed, found.faults) == (10 * EACH, 0, [])
+
+
+async def test_a_sealer_keeps_its_place_until_its_lease_is_over(bare: Parts, clock: SharedClock) -> None:
+    async with parts_for(bare.settings) as others:
+        await record(bare)
+        assert await bare.sealer.seal() == EACH
+        await record(bare)
+        assert await others.sealer.seal() == 0
+        clock.move(LEASE.total_seconds() + 1)
+        assert await others.sealer.seal() == EACH
+        await record(bare)
+        assert await bare.sealer.seal() == 0
 
 
 async def test_a_sealer_that_dies_half_way_leaves_a_whole_chain(
