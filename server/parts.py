@@ -181,7 +181,7 @@ def _build(
     account = Account(stores.account, staff, cipher, clock, settings.oa_app_id)
     notices = Notices(stores.notices, account, staff, unit, clock)
     photos = Photos(stores.photos, cipher, clock, executor)
-    tasks = Tasks(stores.tasks, staff, tables, notices, stores.audit, commands, unit, clock)
+    tasks = Tasks(stores.tasks, staff, tables, notices, stores.audit, unit, clock)
     intakes = Intakes(
         stores.intakes,
         tasks,

@@ -33,7 +33,6 @@ class Worker:
         self._woken = {name: asyncio.Event() for name in ("outbox", "events")}
         self._sending: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
-        self._stopping = False
         self._log = structlog.get_logger()
 
     async def run(self, until: Awaitable[object]) -> None:

@@ -92,15 +92,12 @@ class NoticeStore:
         )
         return result.modified_count == 1
 
-    async def end_try(
-        self, notice: Notice, index: int, attempt: Try, changes: Mapping[str, Any], tx: Tx | None = None
-    ) -> bool:
+    async def end_try(self, notice: Notice, index: int, attempt: Try, changes: Mapping[str, Any]) -> bool:
         """Record the outcome of attempt `index` and the message's new state."""
-        collection = self._quick if attempt["channel"] == "template" and tx is None else self._notices
+        collection = self._quick if attempt["channel"] == "template" else self._notices
         result = await collection.update_one(
             {"_id": notice["_id"], "lease": notice["lease"]},
             {"$set": {f"tries.{index}": attempt, **changes}, "$inc": {"version": 1}},
-            session=await session_in(tx),
         )
         return result.modified_count == 1
 

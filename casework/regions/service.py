@@ -2,6 +2,7 @@
 
 from casework.clock import Clock
 from casework.problems import InvalidForm, NotFound
+from casework.recent import Recent
 from casework.regions.model import Region, RegionKind
 from casework.regions.store import RegionStore
 
@@ -14,23 +15,17 @@ class Regions:
 
     def __init__(self, store: RegionStore, clock: Clock) -> None:
         self._store = store
-        self._clock = clock
-        self._cache: dict[str, tuple[float, Region]] = {}
-        self._names: dict[tuple[str, RegionKind], tuple[float, str]] = {}
+        self._by_id: Recent[str, Region] = Recent(clock, CACHE_SECONDS, CACHE_MOST)
+        self._names: Recent[tuple[str, RegionKind], str] = Recent(clock, CACHE_SECONDS, CACHE_MOST)
 
     async def get(self, id_: str) -> Region:
         """One region; raises `NotFound`."""
-        now = self._clock.time()
-        held = self._cache.get(id_)
-        if held and 0 <= now - held[0] < CACHE_SECONDS:
-            return held[1]
+        if held := self._by_id.get(id_):
+            return held[0]
         region = await self._store.get(id_)
         if region is None:
             raise NotFound("没有找到这个地方，请重新选择所在村组。")
-        if len(self._cache) >= CACHE_MOST:
-            self._cache.clear()
-        self._cache[id_] = (now, region)
-        return region
+        return self._by_id.keep(id_, region)
 
     async def place(self, id_: str) -> Region:
         """The region as the place of a report: a village or a group; raises `InvalidForm`."""
@@ -60,10 +55,9 @@ class Regions:
 
     async def full_name(self, region: Region, since: RegionKind = RegionKind.TOWNSHIP) -> str:
         """The place's name from the level `since` down, for example ``白石乡 枫木村 三组``."""
-        now, wanted = self._clock.time(), (region["_id"], since)
-        held = self._names.get(wanted)
-        if held and 0 <= now - held[0] < CACHE_SECONDS:
-            return held[1]
+        wanted = (region["_id"], since)
+        if held := self._names.get(wanted):
+            return held[0]
         order = list(RegionKind)
         name = " ".join(
             [
@@ -73,7 +67,4 @@ class Regions:
                 and order.index(RegionKind(node["kind"])) >= order.index(since)
             ]
         )
-        if len(self._names) >= CACHE_MOST:
-            self._names.clear()
-        self._names[wanted] = (now, name)
-        return name
+        return self._names.keep(wanted, name)

@@ -12,6 +12,7 @@ from casework.clock import Clock
 from casework.commands.service import Answer, Command, Commands
 from casework.fields import BlindIndex
 from casework.problems import BadCode, NotFound
+from casework.recent import Recent
 from casework.regions.model import Region
 from casework.regions.service import Regions
 from casework.staff import rules
@@ -45,15 +46,15 @@ class StaffService:
         self._unit = unit
         self._index = index
         self._clock = clock
-        self._at: dict[tuple[str, ...], tuple[float, list[Staff]]] = {}
-        self._by_id: dict[str, tuple[float, Staff | None]] = {}
-        self._responsible: dict[str, tuple[float, Staff | None]] = {}
+        self._at: Recent[tuple[str, ...], list[Staff]] = Recent(clock, CACHE_SECONDS, CACHE_MOST)
+        self._by_id: Recent[str, Staff | None] = Recent(clock, CACHE_SECONDS, CACHE_MOST)
+        self._responsible: Recent[str, Staff | None] = Recent(clock, CACHE_SECONDS, CACHE_MOST)
 
     def forget(self) -> None:
         """Drop what is kept in memory, after a change made by this process."""
-        self._at.clear()
-        self._by_id.clear()
-        self._responsible.clear()
+        self._at.forget()
+        self._by_id.forget()
+        self._responsible.forget()
 
     async def get(self, id_: str) -> Staff:
         """One member of staff; raises `NotFound`."""
@@ -63,14 +64,9 @@ class StaffService:
         return staff
 
     async def _cached(self, id_: str) -> Staff | None:
-        held = self._by_id.get(id_)
-        if held and 0 <= self._clock.time() - held[0] < CACHE_SECONDS:
-            return held[1]
-        staff = await self._store.get(id_)
-        if len(self._by_id) > CACHE_MOST:
-            self._by_id.clear()
-        self._by_id[id_] = (self._clock.time(), staff)
-        return staff
+        if held := self._by_id.get(id_):
+            return held[0]
+        return self._by_id.keep(id_, await self._store.get(id_))
 
     async def of_person(self, person_id: str) -> Staff | None:
         """The active member of staff whom this person is bound to, read afresh."""
@@ -86,25 +82,16 @@ class StaffService:
     async def at(self, areas: list[str]) -> list[Staff]:
         """Active staff with a grant at any of these regions."""
         key = tuple(areas)
-        held = self._at.get(key)
-        if held and 0 <= self._clock.time() - held[0] < CACHE_SECONDS:
-            return held[1]
-        found = await self._store.at(areas)
-        if len(self._at) > CACHE_MOST:
-            self._at.clear()
-        self._at[key] = (self._clock.time(), found)
-        return found
+        if held := self._at.get(key):
+            return held[0]
+        return self._at.keep(key, await self._store.at(areas))
 
     async def responsible_for(self, place: Region) -> Staff | None:
         """Who takes the tasks of a place; None when it falls to nobody."""
-        held = self._responsible.get(place["_id"])
-        if held and 0 <= self._clock.time() - held[0] < CACHE_SECONDS:
-            return held[1]
+        if held := self._responsible.get(place["_id"]):
+            return held[0]
         found = rules.responsible(await self._store.at(place["areas"]), place)
-        if len(self._responsible) > CACHE_MOST:
-            self._responsible.clear()
-        self._responsible[place["_id"]] = (self._clock.time(), found)
-        return found
+        return self._responsible.keep(place["_id"], found)
 
     async def fit_for(
         self, staff_no: str, roles: Collection[Role], allowed: Reach, areas: list[str]

@@ -8,7 +8,6 @@ from casework.access import Actor, reach
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
 from casework.clock import Clock, legal_date, readable
-from casework.commands.service import Commands
 from casework.ids import new_id, spoken
 from casework.notices.model import Notice
 from casework.notices.service import Notices
@@ -36,7 +35,6 @@ class Tasks:
         tables: Tables,
         notices: Notices,
         audit: AuditStore,
-        commands: Commands,
         unit: Unit,
         clock: Clock,
     ) -> None:
@@ -45,7 +43,6 @@ class Tasks:
         self._tables = tables
         self._notices = notices
         self._audit = audit
-        self._commands = commands
         self._unit = unit
         self._clock = clock
 
