@@ -38,6 +38,7 @@ api: $(STAMP) ## write docs/openapi.json anew after a change of the API
 
 test: lint ## run all checks and all tests on real MongoDB, Redis and Chromium
 	@bash deploy/browser.sh
+	@bash deploy/node.sh tests/wechat/others/npm
 	$(BIN)/pytest
 
 bench: $(STAMP) ## measure; NAME=… for one of the benchmarks, SCALE=city for the big ones
@@ -48,4 +49,5 @@ build: $(STAMP) ## make the wheel in dist/
 
 clean: ## remove what was built (not the demo's data in var/)
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf tests/wechat/others/npm/node_modules
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -4,7 +4,12 @@ import asyncio
 import importlib
 import sys
 
-NAMES = {"submit": "benchmarks.submit", "report-to-phone": "benchmarks.report_to_phone"}
+NAMES = {
+    "submit": "benchmarks.submit",
+    "report-to-phone": "benchmarks.report_to_phone",
+    "callback": "benchmarks.callback",
+    "push": "benchmarks.push",
+}
 
 
 def main() -> int:

@@ -2,15 +2,22 @@
 
 ``python -m benchmarks.load closed HOST PORT CONCURRENCY`` reads requests (base64 lines) from standard
 input and sends the next one on each connection as soon as the last is answered. ``… open HOST PORT RATE``
-starts one every 1/RATE seconds whatever the answers do. Prints one JSON object.
+starts one every 1/RATE seconds whatever the answers do. Prints one JSON object; ``busy`` in it is the part
+of the time for which this process kept a processor busy, so that near 1 the load is what was measured.
+``bodies`` are the answers to every hundredth request, in their order, for the caller to read.
 """
 
 import asyncio
 import base64
 import json
+import os
 import sys
 import time
 from typing import Any
+
+from server.loop import new_event_loop
+
+SAMPLE_EVERY = 100
 
 
 class Connection:
@@ -34,19 +41,29 @@ class Connection:
 async def closed(host: str, port: int, concurrency: int, requests: list[bytes]) -> dict[str, Any]:
     """Keep `concurrency` requests under way until all are sent."""
     connections = [Connection(*await asyncio.open_connection(host, port)) for _ in range(concurrency)]
-    left, statuses = iter(requests), {}
+    left = iter(enumerate(requests))
+    statuses: dict[int, int] = {}
+    bodies: dict[int, str] = {}
 
     async def work(connection: Connection) -> None:
-        for request in left:
-            status, _ = await connection.send(request)
+        for index, request in left:
+            status, body = await connection.send(request)
             statuses[status] = statuses.get(status, 0) + 1
+            if index % SAMPLE_EVERY == 0:
+                bodies[index] = base64.b64encode(body).decode()
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     await asyncio.gather(*(work(c) for c in connections))
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     for connection in connections:
         connection.writer.close()
-    return {"seconds": seconds, "rate": len(requests) / seconds, "statuses": statuses}
+    return {
+        "seconds": seconds,
+        "rate": len(requests) / seconds,
+        "busy": used / seconds,
+        "statuses": statuses,
+        "bodies": [bodies[index] for index in sorted(bodies)],
+    }
 
 
 async def open_loop(host: str, port: int, rate: float, requests: list[bytes]) -> dict[str, Any]:
@@ -79,10 +96,13 @@ def main() -> None:
     """Read the requests and send them."""
     kind, host, port, number = sys.argv[1:]
     requests = [base64.b64decode(line) for line in sys.stdin.buffer.read().split(b"\n") if line]
-    if kind == "closed":
-        result = asyncio.run(closed(host, int(port), int(number), requests))
-    else:
-        result = asyncio.run(open_loop(host, int(port), float(number), requests))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        if kind == "closed":
+            result = runner.run(closed(host, int(port), int(number), requests))
+        else:
+            result = runner.run(open_loop(host, int(port), float(number), requests))
+    # Without this, what does not fit into the pipe at once is lost: the event loop leaves it non-blocking.
+    os.set_blocking(sys.stdout.fileno(), True)
     print(json.dumps(result))
 
 

@@ -28,14 +28,27 @@ def fake_id_no(number: int) -> str:
     return body + str(mod_11_2.calc_check_digit(body))
 
 
-async def villagers(parts: Parts, count: int) -> list[tuple[str, str]]:
-    """(openid, session token) of `count` people who follow the account."""
+def openid_of(number: int) -> str:
+    """The openid of the `number`th follower."""
+    return f"oBench_{number}"
+
+
+async def followers(parts: Parts, count: int) -> list[tuple[str, str]]:
+    """(openid, person's id) of `count` people who follow the account."""
     made = []
     for number in range(count):
-        openid, app_id = f"oBench_{number}", parts.settings.oa_app_id
+        openid, app_id = openid_of(number), parts.settings.oa_app_id
         person_id = await parts.services.account.meet(app_id, openid, f"uBench_{number}")
-        await parts.services.account.set_fan(openid, following=True, blocked=False)
-        session = Session(person_id, app_id, openid, None)
+        await parts.services.account.set_fan(app_id, openid, following=True, blocked=False)
+        made.append((openid, person_id))
+    return made
+
+
+async def villagers(parts: Parts, count: int) -> list[tuple[str, str]]:
+    """(openid, session token) of `count` followers."""
+    made = []
+    for openid, person_id in await followers(parts, count):
+        session = Session(person_id, parts.settings.oa_app_id, openid, None)
         made.append((openid, await parts.services.sessions.open(session)))
     return made
 
@@ -67,7 +80,7 @@ async def township(parts: Parts, villages: int) -> list[str]:
     for number, row in enumerate(staff):
         openid, app_id = f"oCadre_{number}", parts.settings.oa_app_id
         person_id = await parts.services.account.meet(app_id, openid, f"uCadre_{number}")
-        await parts.services.account.set_fan(openid, following=True, blocked=False)
+        await parts.services.account.set_fan(app_id, openid, following=True, blocked=False)
         await parts.stores.staff.save([{**found[row["staff_no"]], "person_id": person_id}])
     return [(await parts.services.regions.by_code(code))["_id"] for code in groups]
 

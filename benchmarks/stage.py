@@ -29,8 +29,9 @@ class Stage:
     settings: Settings
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def start(self, *argv: str, ready: str = "") -> asyncio.subprocess.Process:
-        """Start a command of this program, and wait until it answers at `ready` (its metrics by default)."""
+    async def start(self, *argv: str, module: str = "server", ready: str = "") -> asyncio.subprocess.Process:
+        """Start a command of this program (or of another module), and wait until it answers at `ready`: an
+        address of HTTP or ``tcp://``, its metrics by default."""
         metrics = free_port()
         ready = ready or f"http://127.0.0.1:{metrics}/metrics"
         log = (self.settings.data_dir / f"{argv[0]}.log").open("ab")
@@ -38,7 +39,7 @@ class Stage:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "server",
+                module,
                 *argv,
                 cwd=ROOT,
                 # Each process has a port of its own for its metrics.
@@ -55,9 +56,9 @@ class Stage:
             await asyncio.sleep(0.05)
         raise RuntimeError(f"{argv[0]} did not become ready; see {log.name}")
 
-    async def run(self, module: str, *argv: str, given: bytes = b"") -> bytes:
-        """Run a module as a process of its own; what it printed."""
-        process = await asyncio.create_subprocess_exec(
+    async def begin(self, module: str, *argv: str) -> asyncio.subprocess.Process:
+        """Begin a module as a process of its own, with its input and output as pipes."""
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
@@ -67,6 +68,10 @@ class Stage:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
+
+    async def run(self, module: str, *argv: str, given: bytes = b"") -> bytes:
+        """Run a module as a process of its own; what it printed."""
+        process = await self.begin(module, *argv)
         out, _ = await process.communicate(given)
         if process.returncode:
             raise RuntimeError(f"{module} ended with status {process.returncode}")

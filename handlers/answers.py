@@ -56,6 +56,15 @@ class SessionShape(WhoShape):
     expires_in: int
 
 
+class PageSignatureShape(Shape):
+    """What a page hands to ``wx.config``, under WeChat's own names."""
+
+    appId: str
+    timestamp: int
+    nonceStr: str
+    signature: str
+
+
 class BindingCodeShape(Shape):
     """A binding code. `code` is missing when the same command is sent again."""
 

@@ -3,8 +3,9 @@
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import orjson
 import structlog
@@ -21,6 +22,16 @@ from casework.problems import Away, ClientTooOld, InvalidForm, Malformed, NotFou
 from handlers.problems import MEDIA_TYPE, body_of, status_of
 from handlers.services import Services
 
+#: The id of the request that is being answered, for the log.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+HEADERS: Mapping[str, str] = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 BODY_LIMIT = 64 * 1024
 PUBLIC = "public"
@@ -119,30 +130,26 @@ class Handler(RequestHandler):
     def set_default_headers(self) -> None:
         """Headers of every answer; pages set a wider content policy of their own."""
         self.clear_header("Server")
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
 
-    async def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Decide about access before the body is looked at."""
-        self.application.settings.get("under_way", set()).add(self)
-        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+        self.application.settings["under_way"].add(self)
+        REQUEST_ID.set(self.request_id)
         self.set_header("X-Request-Id", self.request_id)
         method = getattr(self, (self.request.method or "").lower(), None)
         access = getattr(method, "access", None)
         if access is None:
-            return
+            return None
         self._check_client()
         if len(self.request.body) > self.body_limit:
             raise TooLarge
-        if access != PUBLIC:
-            self.actor = await self._sign_in(getattr(method, "limit", "read"))
+        return None if access == PUBLIC else self._sign_in(getattr(method, "limit", "read"))
 
     def on_finish(self) -> None:
         """A stop waits until nothing is under way."""
-        self.application.settings.get("under_way", set()).discard(self)
+        self.application.settings["under_way"].discard(self)
 
     def _check_client(self) -> None:
         """A client that is too old gets 426 and keeps its queue. Header: ``Fangpin-Client: name/1.2.3``."""
@@ -161,12 +168,12 @@ class Handler(RequestHandler):
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
-    async def _sign_in(self, limit: str) -> Actor:
+    async def _sign_in(self, limit: str) -> None:
         session = await self.services.sessions.check(self.token, limit)
         staff_id, grants = session.staff_id, None
         if staff_id:
             grants = await self.services.staff.grants_of(staff_id, session.person_id)
-        return Actor(
+        self.actor = Actor(
             person_id=session.person_id,
             app_id=session.app_id,
             openid=session.openid,
@@ -291,20 +298,24 @@ class Handler(RequestHandler):
         self.finish(orjson.dumps({**body, "request_id": self.request_id}))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Problems are answers, not faults; everything else is logged with its trace."""
-        if isinstance(value, Problem | HTTPError):
-            return
-        log = structlog.get_logger()
-        # The message of a database error can hold a document, so only its kind is logged.
-        if isinstance(value, PyMongoError):
-            log.error("database error", kind=type(value).__name__, code=getattr(value, "code", None))
-            return
-        log.error("unexpected error", exc_info=(typ, value, tb))
+        """Problems are answers, not faults; everything else is logged."""
+        if not isinstance(value, Problem | HTTPError):
+            log_fault(value)
+
+
+def log_fault(error: BaseException) -> None:
+    """Log what nobody expected, with its trace."""
+    log = structlog.get_logger()
+    # The message of a database error can hold a document, so only its kind is logged.
+    if isinstance(error, PyMongoError):
+        log.error("database error", kind=type(error).__name__, code=getattr(error, "code", None))
+        return
+    log.error("unexpected error", exc_info=error)
 
 
 class NoSuchPage(Handler):
     """Everything that no route matches."""
 
-    async def prepare(self) -> None:
+    def prepare(self) -> NoReturn:
         """Answer 404 whatever the method."""
         raise HTTPError(404)

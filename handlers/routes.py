@@ -1,12 +1,12 @@
-"""All routes, file by file."""
+"""All routes, file by file; the platform's callback (`handlers.callback`) goes past them."""
 
-from handlers import callback, health, inbox, intakes, openapi, photos, places, session, tasks
+from handlers import health, inbox, intakes, openapi, pages, photos, places, session, tasks
 from handlers.base import Routes
 
 routes: Routes = [
     *health.routes,
-    *callback.routes,
     *session.routes,
+    *pages.routes,
     *places.routes,
     *photos.routes,
     *intakes.routes,

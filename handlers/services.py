@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from casework.account.service import Account
 from casework.clock import Clock
@@ -14,8 +14,9 @@ from casework.regions.service import Regions
 from casework.staff.service import StaffService
 from casework.tables.service import Tables
 from casework.tasks.service import Tasks
-from wechat.client import MiniProgramSession
-from wechat.codec import Codec
+from wechat.client import MiniProgramSession, OAuthPerson
+from wechat.codec import Codecs
+from wechat.tickets import PageSignature
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,31 @@ class Sessions(Protocol):
     async def close_all(self, person_id: str) -> None:
         """End all sessions of a person."""
 
+    async def offer(self, session: Session) -> str:
+        """A ticket for a session that is opened when the ticket is redeemed, within a minute."""
+
+    async def redeem(self, ticket: str) -> Session | None:
+        """The session of a ticket, which is used up by that; None when it is unknown, used or too old."""
+
     async def count(self, limit: str, key: str) -> None:
         """Count one use of something that has no session yet; raises `TooOften`."""
+
+
+class Pages(Protocol):
+    """What pages of one official account need from WeChat. All methods raise `Away` when the store is
+    away."""
+
+    async def leave(self, back: str, payload: dict[str, Any]) -> tuple[str, str]:
+        """Where to send the browser, and the state with which it comes back to `back`."""
+
+    async def come_back(self, state: str) -> dict[str, Any] | None:
+        """Use a state up; its payload, or None when it is unknown, used or too old."""
+
+    async def person(self, code: str) -> OAuthPerson:
+        """Who came back with this code; raises `WeChatFailure`."""
+
+    async def sign(self, url: str) -> PageSignature:
+        """The signature of a page's address; raises `WeChatFailure`."""
 
 
 class Seen(Protocol):
@@ -84,7 +108,12 @@ class Services:
     sessions: Sessions
     seen: Seen
     watch: Watch
-    codec: Codec
+    codecs: Codecs
+    pages: Mapping[str, Pages]
+    """By the app id of the official account."""
+    public_url: str
+    domain_proof: str
+    """The code of the file by which WeChat sees that the domain is ours; empty without one."""
     code_to_session: Callable[[str], Awaitable[MiniProgramSession]]
     mp_app_id: str
     wake: Callable[[str], None]

@@ -45,6 +45,13 @@ async def who(handler: Handler, person_id: str, staff_id: str | None) -> dict[st
     return {"person": person_id, "staff": staff_id, "staff_name": name, "grants": grants}
 
 
+async def sign_in(handler: Handler, session: Session) -> None:
+    """Answer with a new session. A token that the client brought along is never taken over."""
+    token = await handler.services.sessions.open(session)
+    body = await who(handler, session.person_id, session.staff_id)
+    handler.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
+
+
 class SessionHandler(Handler):
     """/api/session"""
 
@@ -63,11 +70,7 @@ class SessionHandler(Handler):
         app_id = self.services.mp_app_id
         person_id = await self.services.account.meet(app_id, found.openid, found.unionid)
         staff = await self.services.staff.of_person(person_id)
-        staff_id = staff["_id"] if staff else None
-        # A token that the client brought along is never taken over: each log-in makes a fresh one.
-        token = await self.services.sessions.open(Session(person_id, app_id, found.openid, staff_id))
-        body = await who(self, person_id, staff_id)
-        self.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
+        await sign_in(self, Session(person_id, app_id, found.openid, staff["_id"] if staff else None))
 
     @needs("session.read")
     @described("我是谁", answers={200: WhoShape})
@@ -94,11 +97,10 @@ class BindingHandler(Handler):
         form = self.form(BindingForm)
         staff = await self.services.staff.bind(self.actor, form.staff_no, form.code)
         await self.services.sessions.close_all(self.actor.person_id)
-        session = Session(self.actor.person_id, self.actor.app_id, self.actor.openid, staff["_id"])
-        token = await self.services.sessions.open(session)
-        body = await who(self, self.actor.person_id, staff["_id"])
+        await self.services.account.became_staff(self.actor.person_id)
         self.services.wake("outbox")
-        self.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
+        self.services.wake("events")
+        await sign_in(self, Session(self.actor.person_id, self.actor.app_id, self.actor.openid, staff["_id"]))
 
 
 class BindingCodeHandler(Handler):

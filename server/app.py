@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 import gc
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from casework.photos.rules import UPLOAD_BYTES
 from handlers import demo
-from handlers.base import NoSuchPage, Routes, check_access
+from handlers.base import REQUEST_ID, NoSuchPage, Routes, check_access
+from handlers.callback import Callback
 from handlers.openapi import document
 from handlers.routes import routes
+from server.http import Server
 from server.metrics import Metrics, serve_metrics
 from server.parts import Parts, parts_for
 from server.seed import PEOPLE
@@ -29,7 +32,6 @@ HEADER_BYTES = 16 * 1024
 #: Above this the connection is cut without a word. It is more than any handler takes, so that a photo
 #: which is too large is told so.
 BODY_BYTES = 2 * UPLOAD_BYTES
-BODY_SECONDS = 60.0
 IDLE_SECONDS = 75.0
 #: A request makes some thousands of objects that end with it; Python's 700 would collect several times a
 #: request.
@@ -37,25 +39,43 @@ GC_THRESHOLDS = (20_000, 20, 50)
 DEMO_PAGE = Path(__file__).parent / "demo_page"
 
 
-def log_request(metrics: Metrics) -> Any:
-    """The log function: one entry a request, by the route's pattern, so that no id or token is in it."""
+class Note(Protocol):
+    """Notes an answered request: method, the route's pattern (so that no id or token is in it), status and
+    seconds; `quiet` leaves answers below 400 out of the log."""
+
+    def __call__(
+        self, method: str, route: str, status: int, seconds: float, *, quiet: bool = False
+    ) -> None: ...
+
+
+def request_log(metrics: Metrics) -> Note:
+    """What notes requests in the log and in the metrics."""
     log = structlog.get_logger("request")
+    timers: dict[tuple[str, str, int], Callable[[float], None]] = {}
 
-    def write(handler: RequestHandler) -> None:
-        route = getattr(handler, "route", "none")
-        seconds = handler.request.request_time()
-        status, method = handler.get_status(), handler.request.method or ""
-        metrics.requests.labels(method, route, str(status)).observe(seconds)
-        level = log.error if status >= 500 else log.info
-        level("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
-        # One connection's requests share a context; the next one must not carry this one's id.
-        structlog.contextvars.clear_contextvars()
+    def note(method: str, route: str, status: int, seconds: float, *, quiet: bool = False) -> None:
+        observe = timers.get((method, route, status))
+        if observe is None:
+            observe = metrics.requests.labels(method, route, str(status)).observe
+            timers[method, route, status] = observe
+        observe(seconds)
+        if status >= 400 or not quiet:
+            level = log.error if status >= 500 else log.info
+            level("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
 
-    return write
+    return note
 
 
-def make_application(parts: Parts) -> Application:
+def make_application(parts: Parts, note: Note, under_way: set[Any]) -> Application:
     """The application; raises `UndecidedAccess` when a handler says nothing about who may call it."""
+
+    def log_function(handler: RequestHandler) -> None:
+        request = handler.request
+        route = getattr(handler, "route", "none")
+        note(request.method or "", route, handler.get_status(), request.request_time())
+        # One connection's requests share a context; the next one must not carry this one's id.
+        REQUEST_ID.set(None)
+
     mounted = routes_of(parts.settings.mode)
     check_access(mounted)
     return Application(
@@ -64,8 +84,8 @@ def make_application(parts: Parts) -> Application:
         services=parts.services,
         openapi=document(routes, parts.services.version),
         demo=demo_scene(parts.settings),
-        under_way=set(),
-        log_function=log_request(parts.metrics),
+        under_way=under_way,
+        log_function=log_function,
         compress_response=False,
     )
 
@@ -102,17 +122,21 @@ class Running:
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         self._parts = parts
-        application = make_application(parts)
-        self._under_way: set[RequestHandler] = application.settings["under_way"]
-        self._server = HTTPServer(
-            application,
+        self._under_way: set[Any] = set()
+        note = request_log(parts.metrics)
+        self._server = Server(
+            make_application(parts, note, self._under_way),
+            door=Callback(parts.services),
+            clock=parts.clock,
+            under_way=self._under_way,
+            # The platform tells of every message that we send, so a line for each would hide the others.
+            note=partial(note, quiet=True),
             max_header_size=HEADER_BYTES,
             max_body_size=BODY_BYTES,
             max_buffer_size=BODY_BYTES + HEADER_BYTES,
             # Only a proxy that we know may say whom it speaks for; rate limits by address rest on it.
             xheaders=bool(settings.trusted_proxies),
             trusted_downstream=[p for p in settings.trusted_proxies.split(",") if p],
-            body_timeout=BODY_SECONDS,
             idle_connection_timeout=IDLE_SECONDS,
         )
         self._server.listen(settings.port, settings.address, reuse_port=True)

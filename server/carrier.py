@@ -24,31 +24,40 @@ OUTCOMES: Mapping[Disposition, Outcome] = {
 REPEATED = "（可能重复）"
 
 
-class Carrier:
-    """Carries parcels through one account's API."""
+#: Which of an account's templates a channel takes.
+USES = {"template": "template", "subscription": "subscription", "mini_program": "subscription"}
 
-    def __init__(self, api: WeChatApi, account: Account, public_url: str) -> None:
-        self._api = api
+
+class Carrier:
+    """Carries parcels through our accounts' APIs, by app id."""
+
+    def __init__(self, apis: Mapping[str, WeChatApi], account: Account, public_url: str) -> None:
+        self._apis = apis
         self._account = account
         self._public_url = public_url
 
     async def carry(self, parcel: Parcel) -> Delivery:
         """Try one channel once; trouble with the platform is an outcome, never an exception."""
-        url = f"{self._public_url}{parcel.link}" if parcel.link else None
         text = text_of(parcel.kind, parcel.fields)
-        key = KINDS[parcel.kind].template
-        template = await self._account.template(key) if key else None
+        key, use = KINDS[parcel.kind].template, USES.get(parcel.channel)
+        template = await self._account.template(parcel.app_id, use, key) if key and use else None
         content = Content(
             template_id=template["template_id"] if template else None,
             data=template_data(parcel.kind, parcel.fields, template["keywords"]) if template else {},
-            url=url,
+            url=f"{self._public_url}{parcel.link}" if parcel.link else None,
             text=f"{REPEATED}{text}" if parcel.possibly_repeated else text,
         )
-        found = await deliver(self._api, parcel.channel, parcel.openid, content, parcel.client_msg_id)
+        api = self._apis[parcel.app_id]
+        found = await deliver(api, parcel.channel, parcel.openid, content, parcel.client_msg_id)
         if found.disposition is Disposition.halt:
             # Nothing that we send helps until somebody mends the account's configuration.
-            log = structlog.get_logger()
-            log.error("the account is refused", errcode=found.errcode, reason=found.reason, alarm=True)
+            structlog.get_logger().error(
+                "the account is refused",
+                account=parcel.app_id,
+                errcode=found.errcode,
+                reason=found.reason,
+                alarm=True,
+            )
         return {
             "outcome": Outcome.UNCERTAIN if found.uncertain else OUTCOMES[found.disposition],
             "errcode": found.errcode,

@@ -23,7 +23,7 @@ from server.clock import clock_for
 from server.demo import load_attached_settings, read_run, run_demo
 from server.logs import configure_logging
 from server.loop import new_event_loop
-from server.settings import PREFIX, Mode, Settings, load_settings
+from server.settings import PREFIX, Mode, Settings, SettingsError, load_settings
 
 _EXPECTED = 2
 _INTERRUPTED = 130
@@ -37,6 +37,14 @@ app = typer.Typer(
 )
 audit_app = typer.Typer(help="审计记录。", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+
+
+class CallbackMode(StrEnum):
+    """How the simulator's callbacks are encrypted."""
+
+    SAFE = "safe"
+    COMPATIBLE = "compatible"
+    PLAIN = "plain"
 
 
 class ImportKind(StrEnum):
@@ -73,11 +81,41 @@ def worker() -> None:
 
 
 @app.command()
-def simulator() -> None:
-    """启动微信模拟器（不能用于正式环境）。"""
-    from server.simulate import run_simulator  # noqa: PLC0415
+def simulator(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="监听的端口（默认 8100）。")] = None,
+    address: Annotated[str | None, typer.Option(help="监听的地址。")] = None,
+    callback_url: Annotated[str | None, typer.Option(help="公众号的服务器地址；填空字符串则不推送。")] = None,
+    callback_mode: Annotated[CallbackMode | None, typer.Option(help="消息加解密方式（默认 safe）。")] = None,
+    account_name: Annotated[str | None, typer.Option(help="公众号的名称，显示在模拟手机上。")] = None,
+    oa_app_id: Annotated[str | None, typer.Option(help="公众号的 AppID。")] = None,
+    oa_secret: Annotated[str | None, typer.Option(help="公众号的 AppSecret。")] = None,
+    oa_token: Annotated[str | None, typer.Option(help="公众号的 Token。")] = None,
+    oa_aes_key: Annotated[str | None, typer.Option(help="公众号的 EncodingAESKey。")] = None,
+    oauth_domain: Annotated[str | None, typer.Option(help="网页授权域名；不填则不检查。")] = None,
+    mp_app_id: Annotated[str | None, typer.Option(help="小程序的 AppID。")] = None,
+    mp_secret: Annotated[str | None, typer.Option(help="小程序的 AppSecret。")] = None,
+    mp_token: Annotated[str | None, typer.Option(help="小程序消息推送的 Token。")] = None,
+    mp_aes_key: Annotated[str | None, typer.Option(help="小程序消息推送的 EncodingAESKey。")] = None,
+    mp_callback_url: Annotated[
+        str | None, typer.Option(help="小程序的服务器地址；填空字符串则不推送。")
+    ] = None,
+    latency_ms: Annotated[float | None, typer.Option(min=0, help="每个微信接口先等多少毫秒。")] = None,
+    seed: Annotated[int | None, typer.Option(help="随机数的种子，使按概率的故障可以重现。")] = None,
+) -> None:
+    """启动微信模拟器，单独使用不需要任何准备（不能用于正式环境）。
 
-    _work(run_simulator, sys.stdout)
+    试用：FANGPIN_MODE=test fangpin simulator。启动后会显示凭据，使用说明在模拟器的 /_docs。
+    """
+    given = {name: value for name, value in locals().items() if name != "seed" and value is not None}
+    from server.simulate import TRY_OUT, SimulatorRefused, run_simulator, wants_production  # noqa: PLC0415
+
+    # An address that is given empty stands for none.
+    options = {name: value or None if name.endswith("_url") else value for name, value in given.items()}
+    try:
+        _work(lambda settings: run_simulator(settings, options, seed), sys.stdout)
+    except SettingsError as error:
+        # What production lacks is of no use to somebody who wants to try the simulator.
+        raise SimulatorRefused(TRY_OUT) if wants_production(os.environ) else error from None
 
 
 @app.command()
@@ -100,6 +138,19 @@ def import_file(
 
     report = _work(lambda settings: run(settings, kind.value, file))
     typer.echo(str(report))
+
+
+@app.command()
+def publish(
+    file: Annotated[Path | None, typer.Argument(help="新的菜单（JSON）；不填则发布现有的菜单。")] = None,
+) -> None:
+    """把公众号菜单发布到微信；已经一致的不会重复提交。"""
+    if file is not None and not file.is_file():
+        raise CannotRun(f"找不到文件 {file}。")
+    from server.publishing import publish as run  # noqa: PLC0415
+
+    for line in _work(lambda settings: run(settings, file)):
+        typer.echo(line)
 
 
 @app.command()

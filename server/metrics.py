@@ -1,6 +1,6 @@
 """What Prometheus reads: on a port of its own, never on the public one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -26,6 +26,7 @@ class Metrics:
         self.callbacks = Counter(
             "fangpin_callbacks", "Platform callbacks", ("kind", "outcome"), registry=self.registry
         )
+        self._callback_counters: dict[tuple[str, str], Counter] = {}
         self.pushes = Counter(
             "fangpin_pushes", "Attempts to reach a phone", ("channel", "result"), registry=self.registry
         )
@@ -42,6 +43,18 @@ class Metrics:
         self.outbox_size = Gauge(
             "fangpin_outbox_messages", "Messages still on their way", registry=self.registry
         )
+        self.channel_closed = Gauge(
+            "fangpin_channel_closed",
+            "Channels that this worker does not use just now, by the reason",
+            ("account", "channel", "reason"),
+            registry=self.registry,
+        )
+        self.quota_used = Gauge(
+            "fangpin_quota_used",
+            "Messages of today that count to a daily quota",
+            ("account", "channel"),
+            registry=self.registry,
+        )
         self.unsealed_age = Gauge(
             "fangpin_audit_unsealed_age_seconds",
             "Age of the oldest unsealed audit entry",
@@ -50,11 +63,22 @@ class Metrics:
 
     def callback(self, kind: str, outcome: str) -> None:
         """Count a callback."""
-        self.callbacks.labels(kind, outcome).inc()
+        counter = self._callback_counters.get((kind, outcome))
+        if counter is None:
+            counter = self._callback_counters[kind, outcome] = self.callbacks.labels(kind, outcome)
+        counter.inc()
 
     def push(self, channel: str, result: str) -> None:
         """Count an attempt to reach a phone."""
         self.pushes.labels(channel, result).inc()
+
+    def channels(self, closed: Mapping[tuple[str, str], str], used: Mapping[tuple[str, str], int]) -> None:
+        """Show which channels are closed, by (account, channel), and what was used of the quotas."""
+        self.channel_closed.clear()
+        for (account, channel), reason in closed.items():
+            self.channel_closed.labels(account, channel, reason).set(1)
+        for (account, channel), count in used.items():
+            self.quota_used.labels(account, channel).set(count)
 
     def wechat_call(self, path: str, result: object, seconds: float) -> None:
         """Count a call to the platform; `path` has no query, so that it holds no secret."""

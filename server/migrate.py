@@ -1,11 +1,14 @@
 """Bringing the database to this version: indexes and the default code tables."""
 
-from casework.account.model import Answer
+from typing import Any
+
+from casework.account.model import STAFF_TAG, Answer
 from casework.tables import defaults
 from server.parts import Parts, parts_for
 from server.settings import Settings
 
-#: What the account answers by itself until its administrators change it.
+#: What the account answers by itself until its administrators change it: name, keys, kind, text. Keys that
+#: begin with @ are occasions; see `casework.account.model.Answer`.
 ANSWERS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     (
         "report",
@@ -21,7 +24,66 @@ ANSWERS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
         "text",
         "因病、因学、因灾、因意外等造成基本生活严重困难的农户都可以申报，干部会上门核实，不收任何费用。",
     ),
+    (
+        "subscribe",
+        ("@subscribe",),
+        "text",
+        "您好，这里是防贫监测帮扶服务。\n家里遇到看病、上学、受灾、住房、饮水等困难，点下方“我要申报”，"
+        "勾选几项就能提交，负责您村的干部会马上收到并上门核实。\n回复“进度”可查看办理进展。",
+    ),
+    (
+        "subscribe_staff",
+        ("@subscribe_staff",),
+        "text",
+        "{name}，您好。核实任务会推送到这里，请保持关注。\n回复“任务”可查看待办。",
+    ),
+    ("default", ("@default",), "text", "已收到。申报困难请点“我要申报”；回复“进度”查看办理进展。"),
+    (
+        "media",
+        ("@image", "@video", "@shortvideo"),
+        "text",
+        "照片已看到。要让干部看到它，请点“我要申报”，在申报里添加照片。",
+    ),
+    (
+        "voice",
+        ("@voice",),
+        "text",
+        "已收到语音。要找人帮忙，请点“我要申报”，勾选几项就能提交；也可以请村干部代您申报。",
+    ),
+    ("location", ("@location",), "text", "位置已收到。申报时请点“我要申报”，选择您所在的村组。"),
+    (
+        "scan",
+        ("@scan",),
+        "text",
+        "这个码不是本服务的码。请扫描村里张贴的防贫服务码，或点“我要申报”自己选择村组。",
+    ),
 )
+
+
+def _click(name: str, key: str) -> dict[str, str]:
+    return {"type": "click", "name": name, "key": key}
+
+
+#: The menus of an account until its administrators change them: everybody's, and those by tag.
+BUTTONS: list[dict[str, Any]] = [
+    _click("我要申报", "report"),
+    _click("办理进度", "progress"),
+    _click("帮扶政策", "policy"),
+]
+BUTTONS_BY_TAG: dict[str, list[dict[str, Any]]] = {
+    STAFF_TAG: [
+        _click("待办任务", "tasks"),
+        {"type": "scancode_waitmsg", "name": "扫服务码", "key": "scan"},
+        {
+            "name": "群众服务",
+            "sub_button": [
+                _click("代为申报", "report"),
+                _click("我的申报进度", "progress"),
+                _click("帮扶政策", "policy"),
+            ],
+        },
+    ]
+}
 
 
 def default_answers(app_id: str) -> list[Answer]:
@@ -36,7 +98,18 @@ async def bring_up(parts: Parts) -> None:
     """Create what is missing; what a county has changed stays. Safe to repeat and to interrupt."""
     await parts.stores.prepare()
     await parts.stores.tables.add_missing(defaults.rows())
-    await parts.stores.account.add_missing_answers(default_answers(parts.settings.oa_app_id))
+    for account in parts.settings.accounts:
+        await parts.stores.account.add_missing_answers(default_answers(account.app_id))
+        if account.kind == "oa":
+            await parts.stores.account.add_missing_menu(
+                {
+                    "_id": account.app_id,
+                    "buttons": BUTTONS,
+                    "by_tag": BUTTONS_BY_TAG,
+                    "version": 1,
+                    "schema": 1,
+                }
+            )
 
 
 async def migrate(settings: Settings) -> None:

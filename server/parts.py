@@ -2,15 +2,16 @@
 
 import asyncio
 import importlib.metadata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from casework.account.model import App, AppKind
 from casework.account.service import Account
 from casework.account.store import AccountStore
 from casework.audit.service import Sealer
@@ -21,7 +22,7 @@ from casework.commands.store import CommandStore
 from casework.fields import BlindIndex, FieldCipher
 from casework.intake.service import Intakes
 from casework.intake.store import IntakeStore
-from casework.notices.service import Notices, Postman
+from casework.notices.service import Carry, Notices, Postman
 from casework.notices.store import NoticeStore
 from casework.photos.service import Photos
 from casework.photos.store import PhotoStore
@@ -39,12 +40,17 @@ from server.carrier import Carrier
 from server.checkpoints import Checkpoints
 from server.clock import clock_for
 from server.metrics import Metrics
+from server.pages import OfficialPages
+from server.quotas import Quotas
 from server.sessions import RedisSeen, RedisSessions
-from server.settings import Settings
+from server.settings import AccountSettings, Mode, Settings
 from server.wake import Waker
+from wechat.channels import CHANNELS
 from wechat.client import WeChatApi
-from wechat.codec import Codec
+from wechat.codec import Codec, Codecs
+from wechat.errors import WeChatError
 from wechat.http import HttpPool
+from wechat.paths import CODE_TO_SESSION
 from wechat.tokens import Tokens
 
 OLDEST_CLIENT = (0, 1, 0)
@@ -89,11 +95,19 @@ class Parts:
     unit: Unit
     cipher: FieldCipher
     services: Services
+    carry: Carry
+    quotas: Quotas
     postman: Postman
     sealer: Sealer
     checkpoints: Checkpoints
-    oa: WeChatApi
+    apis: Mapping[str, WeChatApi]
+    """Each account's API, by app id."""
     waker: Waker
+
+    @property
+    def oa(self) -> WeChatApi:
+        """The main official account's API."""
+        return self.apis[self.settings.oa_app_id]
 
 
 def version() -> str:
@@ -150,6 +164,24 @@ async def parts_for(settings: Settings, metrics: Metrics | None = None) -> Async
         mongo.close()
 
 
+def _codec(account: AccountSettings, settings: Settings, clock: Clock) -> Codec:
+    return Codec(
+        account.app_id,
+        account.token,
+        account.aes_key or None,
+        account.aes_key_previous or None,
+        now=clock.time,
+        # In production an account with a key takes encrypted bodies only: in plain mode the signature does
+        # not cover the body. The demo lets both be tried.
+        allow_plain=not (account.aes_key and settings.mode is Mode.PRODUCTION),
+        username=account.username or None,
+    )
+
+
+async def _no_mini_program(_code: str) -> NoReturn:
+    raise WeChatError(40013, "no mini program is set", CODE_TO_SESSION.path)
+
+
 def _build(
     settings: Settings,
     clock: Clock,
@@ -178,7 +210,8 @@ def _build(
     regions = Regions(stores.regions, clock)
     tables = Tables(stores.tables, clock)
     staff = StaffService(stores.staff, regions, stores.audit, commands, unit, index, clock)
-    account = Account(stores.account, staff, cipher, clock, settings.oa_app_id)
+    apps = [App(one.app_id, AppKind(one.kind), one.areas) for one in settings.accounts]
+    account = Account(stores.account, staff, regions, stores.audit, unit, cipher, clock, apps)
     notices = Notices(stores.notices, account, staff, unit, clock)
     photos = Photos(stores.photos, cipher, clock, executor)
     tasks = Tasks(stores.tasks, staff, tables, notices, stores.audit, unit, clock)
@@ -198,15 +231,19 @@ def _build(
         clock,
     )
 
-    def api(app_id: str, secret: str) -> WeChatApi:
-        base = settings.wechat_api_base
-        tokens = Tokens(redis, http, app_id, secret, base, clock.time)
-        return WeChatApi(app_id, secret, tokens, http, base, observe=metrics.wechat_call)
-
-    oa = api(settings.oa_app_id, settings.oa_secret.get_secret_value())
-    mini_program = api(settings.mp_app_id, settings.mp_secret.get_secret_value())
+    base = settings.wechat_api_base
+    apis = {
+        one.app_id: WeChatApi(
+            one.app_id,
+            one.secret,
+            Tokens(redis, http, one.app_id, one.secret, base, clock.time),
+            http,
+            base,
+            observe=metrics.wechat_call,
+        )
+        for one in settings.accounts
+    }
     waker = Waker(redis)
-    safe_mode = bool(settings.oa_aes_key.get_secret_value())
 
     async def database_answers() -> None:
         await database.command("ping")
@@ -228,17 +265,15 @@ def _build(
         sessions=RedisSessions(redis, clock),
         seen=RedisSeen(redis),
         watch=metrics,
-        codec=Codec(
-            settings.oa_app_id,
-            settings.oa_token.get_secret_value(),
-            settings.oa_aes_key.get_secret_value() or None,
-            settings.oa_aes_key_previous.get_secret_value() or None,
-            now=clock.time,
-            # In production an account with a key takes encrypted bodies only: in plain mode the
-            # signature does not cover the body. The demo lets both be tried.
-            allow_plain=not (safe_mode and settings.mode.value == "production"),
-        ),
-        code_to_session=mini_program.code_to_session,
+        codecs=Codecs(_codec(one, settings, clock) for one in settings.accounts if one.token),
+        pages={
+            one.app_id: OfficialPages(redis, apis[one.app_id], clock, settings.wechat_open_base)
+            for one in settings.accounts
+            if one.kind == "oa"
+        },
+        public_url=settings.public_url,
+        domain_proof=settings.oa_domain_proof,
+        code_to_session=apis[settings.mp_app_id].code_to_session if settings.mp_app_id else _no_mini_program,
         mp_app_id=settings.mp_app_id,
         wake=waker.wake,
         health={"mongodb": database_answers, "redis": redis_answers},
@@ -248,8 +283,11 @@ def _build(
     checkpoints = Checkpoints(
         settings.data_dir / "audit" / "checkpoints.jsonl", settings.secret_key.get_secret_value()
     )
-    carrier = Carrier(oa, account, settings.public_url)
-    postman = Postman(stores.notices, notices, account, staff, unit, clock, carrier.carry, metrics.push)
+    carrier = Carrier(apis, account, settings.public_url)
+    quotas = Quotas(redis, database, clock, {name: channel.daily for name, channel in CHANNELS.items()})
+    postman = Postman(
+        stores.notices, notices, account, staff, unit, clock, carrier.carry, quotas, metrics.push
+    )
     return Parts(
         settings=settings,
         clock=clock,
@@ -260,9 +298,11 @@ def _build(
         unit=unit,
         cipher=cipher,
         services=services,
+        carry=carrier.carry,
+        quotas=quotas,
         postman=postman,
         sealer=Sealer(stores.audit, clock, checkpoints.write),
         checkpoints=checkpoints,
-        oa=oa,
+        apis=apis,
         waker=waker,
     )

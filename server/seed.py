@@ -1,15 +1,19 @@
 """Demo data: two counties of Chenzhou with invented townships and villages, and a few phones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any, Literal
 
 import aiohttp
 
-from casework.notices.kinds import FIELD_LABELS, TEMPLATES
+from casework.account.model import TemplateRecord
+from casework.notices.kinds import FIELD_LABELS, TEMPLATES, Template
 from server import CannotRun
 from server.importing import import_rows, read_csv
 from server.migrate import bring_up
 from server.parts import Parts, parts_for
+from server.publishing import publish_menus
 from server.settings import Mode, Settings
 
 #: The label of the one-line status in the demo's templates.
@@ -48,6 +52,28 @@ PEOPLE = (
 )
 
 
+def _templates(settings: Settings) -> Iterator[tuple[TemplateRecord, Template, int | None]]:
+    """Each account's templates, with the type that the platform gives those of subscription notices: 3 for
+    the lasting consent that an official account of a public service may ask for, 2 for consent each time."""
+    kinds: tuple[tuple[str, Literal["template", "subscription"], int | None], ...] = (
+        (settings.oa_app_id, "template", None),
+        (settings.oa_app_id, "subscription", 3),
+        (settings.mp_app_id, "subscription", 2),
+    )
+    for app_id, use, type_ in kinds:
+        for key, template in TEMPLATES.items():
+            record: TemplateRecord = {
+                "_id": f"{app_id}:{use}:{key}",
+                "app_id": app_id,
+                "use": use,
+                "key": key,
+                "template_id": f"demo-{use}-{key}",
+                "keywords": dict(template.keywords),
+                "long_term": type_ == 3,
+            }
+            yield record, template, type_
+
+
 async def _meet_people(parts: Parts) -> None:
     """Make the phones in the simulator, and bind the cadres' to their staff."""
     base = parts.settings.wechat_api_base
@@ -55,29 +81,26 @@ async def _meet_people(parts: Parts) -> None:
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as http:
         for person in PEOPLE:
-            body = {"nickname": person.nickname, "role_hint": person.role_hint, **person.ids}
-            await http.post(f"{base}/_sim/users", json=body)
-        for key, template in TEMPLATES.items():
-            template_id = f"demo-template-{key}"
+            met = {"nickname": person.nickname, "role_hint": person.role_hint, **person.ids}
+            await http.post(f"{base}/_sim/users", json=met)
+        for record, template, type_ in _templates(parts.settings):
             lines = [
                 f"{STATUS_LABEL if name == 'status' else FIELD_LABELS[name]}:{{{{{keyword}.DATA}}}}"
                 for name, keyword in template.keywords.items()
             ]
-            content = {"template_id": template_id, "title": template.title, "content": "\n".join(lines)}
-            await http.post(f"{base}/_sim/templates", json=content)
-            await stores.account.put_template(
-                {
-                    "_id": f"{parts.settings.oa_app_id}:{key}",
-                    "app_id": parts.settings.oa_app_id,
-                    "key": key,
-                    "template_id": template_id,
-                    "keywords": dict(template.keywords),
-                }
-            )
+            body: dict[str, Any] = {
+                "app_id": record["app_id"],
+                "template_id": record["template_id"],
+                "title": template.title,
+                "content": "\n".join(lines),
+                "type": type_,
+            }
+            await http.post(f"{base}/_sim/templates", json=body)
+            await stores.account.put_template(record)
     for person in PEOPLE:
         ids = person.ids
         person_id = await account.meet(parts.settings.oa_app_id, ids["openid"], ids["unionid"])
-        await account.set_fan(ids["openid"], following=True, blocked=False)
+        await account.set_fan(parts.settings.oa_app_id, ids["openid"], following=True, blocked=False)
         if person.staff_no:
             staff = (await stores.staff.by_no([person.staff_no]))[person.staff_no]
             if staff.get("person_id") != person_id:
@@ -97,3 +120,4 @@ async def seed(settings: Settings) -> None:
             with folder.joinpath(f"{kind}.csv").open("rb") as file:
                 await import_rows(parts, kind, read_csv(file.read(), kind))
         await _meet_people(parts)
+        await publish_menus(parts, settings.oa_app_id)

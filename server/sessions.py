@@ -29,11 +29,17 @@ LIMITS: Mapping[str, tuple[int, int]] = {
 }
 SEEN_SECONDS = 120
 TOKEN_BYTES = 32
+#: From WeChat's authorisation page back to the page that exchanges the ticket is a matter of seconds.
+TICKET_SECONDS = 60
 
 
 def _digest(token: str) -> str:
     # What stands in Redis must not be good for signing in.
     return hashlib.sha256(token.encode()).hexdigest()[:40]
+
+
+def _packed(session: Session) -> bytes:
+    return orjson.dumps([session.person_id, session.app_id, session.openid, session.staff_id])
 
 
 def _text(value: bytes | str) -> str:
@@ -104,11 +110,10 @@ class RedisSessions:
         """A new token for a session."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         digest = _digest(token)
-        value = orjson.dumps([session.person_id, session.app_id, session.openid, session.staff_id])
         people = f"sessions-of:{session.person_id}"
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.set(f"session:{digest}", value, ex=SESSION_SECONDS)
+                pipe.set(f"session:{digest}", _packed(session), ex=SESSION_SECONDS)
                 pipe.sadd(people, digest)
                 pipe.expire(people, SESSION_SECONDS)
                 await pipe.execute()
@@ -132,8 +137,7 @@ class RedisSessions:
             raise NotSignedIn
         if used > most:
             raise TooOften(retry_after=window)
-        person_id, app_id, openid, staff_id = orjson.loads(value)
-        return Session(person_id, app_id, openid, staff_id)
+        return Session(*orjson.loads(value))
 
     async def close(self, token: str) -> None:
         """End one session."""
@@ -150,6 +154,23 @@ class RedisSessions:
             await self._redis.delete(people, *(f"session:{_text(d)}" for d in digests))
         except RedisError as error:
             raise Away from error
+
+    async def offer(self, session: Session) -> str:
+        """A ticket for a session that is opened when the ticket is redeemed, within a minute."""
+        ticket = secrets.token_urlsafe(TOKEN_BYTES)
+        try:
+            await self._redis.set(f"ticket:{_digest(ticket)}", _packed(session), ex=TICKET_SECONDS)
+        except RedisError as error:
+            raise Away from error
+        return ticket
+
+    async def redeem(self, ticket: str) -> Session | None:
+        """The session of a ticket, which is used up by that; None when it is unknown, used or too old."""
+        try:
+            value = await self._redis.getdel(f"ticket:{_digest(ticket)}")
+        except RedisError as error:
+            raise Away from error
+        return Session(*orjson.loads(value)) if value else None
 
     async def count(self, limit: str, key: str) -> None:
         """Count one use by somebody without a session; raises `TooOften`."""

@@ -11,10 +11,19 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -32,6 +41,43 @@ _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
 _APP_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _URL_PASSWORD = re.compile(r"(?<=//)([^@/]*)@")
+
+
+class AccountSettings(BaseModel):
+    """One account on the platform: an official account (``oa``) or a mini program (``mp``).
+
+    `token` and `aes_key` sign and encrypt its callbacks; without a token it gets none. `username` is its
+    original id (``gh_…``). `areas` are division codes of the places that it speaks for first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kind: Literal["oa", "mp"] = "oa"
+    app_id: Annotated[str, Field(pattern=rf"^{_APP_ID.pattern}$")]
+    secret: Annotated[str, Field(min_length=1, repr=False)]
+    token: Annotated[str, Field(pattern=rf"^({_TOKEN.pattern})?$", repr=False)] = ""
+    aes_key: Annotated[str, Field(pattern=rf"^({_AES_KEY.pattern})?$", repr=False)] = ""
+    aes_key_previous: Annotated[str, Field(pattern=rf"^({_AES_KEY.pattern})?$", repr=False)] = ""
+    username: str = ""
+    areas: tuple[str, ...] = ()
+
+
+_Accounts = TypeAdapter(tuple[AccountSettings, ...])
+
+
+def parse_accounts(text: str) -> tuple[AccountSettings, ...]:
+    """Read the further accounts: a JSON list of `AccountSettings`; an empty text is none.
+
+    Raises:
+        ValueError: the text is not such a list; the message never holds a part of it.
+    """
+    try:
+        accounts = _Accounts.validate_json(text or "[]")
+    except ValidationError:
+        raise ValueError("not a list of accounts") from None
+    if len({account.app_id for account in accounts}) < len(accounts):
+        raise ValueError("an account appears twice")
+    return accounts
 
 
 class Mode(StrEnum):
@@ -146,6 +192,7 @@ _WebUrl = Annotated[str, AfterValidator(_web_url)]
 _AppId = Annotated[str, AfterValidator(_app_id)]
 _KeyRing = Annotated[SecretStr, _checked(_is_key_ring)]
 _AesKey = Annotated[SecretStr, _checked(_AES_KEY.fullmatch)]
+_AccountList = Annotated[SecretStr, _checked(lambda text: parse_accounts(text) is not None)]
 _NO_SECRET = SecretStr("")
 
 
@@ -209,8 +256,13 @@ class Settings(BaseSettings):
     oa_token: Annotated[SecretStr, _checked(_TOKEN.fullmatch)] = _NO_SECRET
     oa_aes_key: _AesKey = _NO_SECRET
     oa_aes_key_previous: _AesKey = _NO_SECRET
+    oa_username: Annotated[str, Field(pattern=r"^(gh_[A-Za-z0-9]{1,40})?$")] = ""
+    oa_domain_proof: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{0,64}$")] = ""
     mp_app_id: _AppId = ""
     mp_secret: SecretStr = _NO_SECRET
+    mp_token: Annotated[SecretStr, _checked(_TOKEN.fullmatch)] = _NO_SECRET
+    mp_aes_key: _AesKey = _NO_SECRET
+    accounts_text: _AccountList = Field(default=_NO_SECRET, validation_alias=f"{PREFIX}ACCOUNTS")
 
     @classmethod
     def settings_customise_sources(
@@ -233,6 +285,28 @@ class Settings(BaseSettings):
     def index_keys(self) -> dict[str, bytes]:
         """Keys of the blind indexes, by key id; the first is the current one."""
         return parse_keys(self.index_keys_text.get_secret_value())
+
+    @property
+    def accounts(self) -> tuple[AccountSettings, ...]:
+        """Every account: the main official account first, its mini program, then the further ones."""
+        main = AccountSettings.model_construct(
+            kind="oa",
+            app_id=self.oa_app_id,
+            secret=self.oa_secret.get_secret_value(),
+            token=self.oa_token.get_secret_value(),
+            aes_key=self.oa_aes_key.get_secret_value(),
+            aes_key_previous=self.oa_aes_key_previous.get_secret_value(),
+            username=self.oa_username,
+        )
+        mini_program = AccountSettings.model_construct(
+            kind="mp",
+            app_id=self.mp_app_id,
+            secret=self.mp_secret.get_secret_value(),
+            token=self.mp_token.get_secret_value(),
+            aes_key=self.mp_aes_key.get_secret_value(),
+        )
+        further = parse_accounts(self.accounts_text.get_secret_value())
+        return (main, *((mini_program,) if self.mp_app_id else ()), *further)
 
     @property
     def local_url(self) -> str:
@@ -338,6 +412,19 @@ _SENTENCES: dict[str, str] = {
     ),
     "oa_aes_key": _AES_HELP,
     "oa_aes_key_previous": _AES_HELP,
+    "oa_username": "填写公众号的原始 ID（gh_ 开头）。Give the account's original id, which begins with gh_.",
+    "oa_domain_proof": (
+        "填写 MP_verify_XXXX.txt 文件名中的 XXXX。Give the XXXX in the name of the file MP_verify_XXXX.txt."
+    ),
+    "mp_token": (
+        "填写小程序消息推送配置中的 Token（3 到 32 位字母或数字）。"
+        "Give the Token of the mini program's message push: 3 to 32 letters or digits."
+    ),
+    "mp_aes_key": _AES_HELP,
+    "accounts_text": (
+        '填写 JSON 列表：[{"kind":"oa","app_id":"…","secret":"…","token":"…","aes_key":"…"}]。'
+        "Give a JSON list of further accounts, each once; see the README."
+    ),
     "mp_app_id": (
         "与 FANGPIN_MP_SECRET 一起填写小程序的 AppID，或都不填。"
         "Give the mini program's AppID together with FANGPIN_MP_SECRET, or neither."
@@ -393,6 +480,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             location = str(detail["loc"][0]) if detail["loc"] else "mode"
             field = _field_of(location)
             problems[variable(field)] = _sentence(field)
+    if settings and len({account.app_id for account in settings.accounts}) < len(settings.accounts):
+        problems[variable("accounts_text")] = _sentence("accounts_text")
     mode = settings.mode if settings else given.get(f"{PREFIX}MODE", "").strip().lower() or Mode.PRODUCTION
     if mode == Mode.PRODUCTION:
         for field in _REQUIRED_IN_PRODUCTION:

@@ -16,8 +16,11 @@ from server.wake import listen
 
 #: How long a loop sleeps when nothing wakes it.
 POLL_SECONDS = 0.5
+#: … and while somebody's next message waits for the receipt of the one before it.
+EAGER_SECONDS = 0.05
 ALARM_SECONDS = 1.0
 SEAL_SECONDS = 0.5
+QUOTA_SECONDS = 1.0
 FAULT_SECONDS = 1.0
 #: How many people are written to at once.
 IN_FLIGHT = 64
@@ -39,10 +42,11 @@ class Worker:
         """Work until `until` is done; what is being sent is finished first."""
         loops = [
             asyncio.ensure_future(listen(self._parts.redis, self._woken)),
-            asyncio.ensure_future(self._loop(self._carry, POLL_SECONDS, self._woken["outbox"])),
-            asyncio.ensure_future(self._loop(self._apply_events, POLL_SECONDS, self._woken["events"])),
-            asyncio.ensure_future(self._loop(self._fire_alarms, ALARM_SECONDS)),
-            asyncio.ensure_future(self._loop(self._seal, SEAL_SECONDS)),
+            asyncio.ensure_future(self._loop(self._carry, self._poll_seconds, self._woken["outbox"])),
+            asyncio.ensure_future(self._loop(self._apply_events, self._poll_seconds, self._woken["events"])),
+            asyncio.ensure_future(self._loop(self._fire_alarms, lambda: ALARM_SECONDS)),
+            asyncio.ensure_future(self._loop(self._seal, lambda: SEAL_SECONDS)),
+            asyncio.ensure_future(self._loop(self._write_down_quotas, lambda: QUOTA_SECONDS)),
         ]
         try:
             await until
@@ -52,9 +56,14 @@ class Worker:
             await asyncio.gather(*loops, return_exceptions=True)
             if self._sending:
                 await asyncio.wait(self._sending, timeout=STOP_SECONDS)
+            with contextlib.suppress(Exception):  # What is not written down is allowed for.
+                await self._parts.quotas.write_down()
 
     async def _loop(
-        self, work: Callable[[], Awaitable[bool]], pause: float, woken: asyncio.Event | None = None
+        self,
+        work: Callable[[], Awaitable[bool]],
+        pause: Callable[[], float],
+        woken: asyncio.Event | None = None,
     ) -> None:
         """Repeat `work`; when it says that there was nothing, wait for a hint or the pause."""
         while True:
@@ -67,14 +76,18 @@ class Worker:
             if busy:
                 continue
             if woken is None:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause())
                 continue
             # Not `wait_for`: in Python 3.11 it loses a cancellation that comes together with the hint,
             # and a worker that is told to stop while a report comes in would run for ever.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(pause()):
                     await woken.wait()
             woken.clear()
+
+    def _poll_seconds(self) -> float:
+        """Receipts are looked for eagerly while somebody's next message waits for one."""
+        return EAGER_SECONDS if self._parts.postman.hurries else POLL_SECONDS
 
     async def _carry(self) -> bool:
         """Claim messages and start carrying them; true when there may be more."""
@@ -109,6 +122,10 @@ class Worker:
             self._woken["outbox"].set()
         return fired > 0
 
+    async def _write_down_quotas(self) -> bool:
+        await self._parts.quotas.write_down()
+        return False
+
     async def _seal(self) -> bool:
         return await self._parts.sealer.seal() > 0
 
@@ -124,6 +141,7 @@ async def run_worker(settings: Settings) -> None:
             parts.metrics.outbox_age.set((now - oldest).total_seconds() if oldest else 0)
             parts.metrics.outbox_size.set(await parts.stores.notices.count_on_the_way())
             unsealed = await parts.stores.audit.oldest_unsealed()
+            parts.metrics.channels(parts.postman.closed(), parts.quotas.used)
             parts.metrics.unsealed_age.set((now - unsealed).total_seconds() if unsealed else 0)
 
         server = serve_metrics(parts.metrics, settings.metrics_port, refresh=refresh)

@@ -28,7 +28,7 @@ from server.embedded import EmbeddedServer, free_port, start_mongod, start_redis
 from server.parts import Parts, parts_for
 from server.seed import seed
 from server.settings import Settings, load_settings
-from server.simulate import simulator_config
+from server.simulate import further_configs, simulator_config
 from server.worker import Worker
 from tests.support import Phones
 from wechat.simulator import RunningSimulator
@@ -264,6 +264,7 @@ def settings(mongo_uri: str, redis_url: str, database_name: str, clock: SharedCl
             "FANGPIN_FIELD_KEYS": f"f1:{key}",
             "FANGPIN_INDEX_KEYS": f"i1:{key}",
             "FANGPIN_WECHAT_API_BASE": f"http://127.0.0.1:{simulator_port}",
+            "FANGPIN_WECHAT_OPEN_BASE": f"http://127.0.0.1:{simulator_port}",
             "FANGPIN_OA_APP_ID": "wxtest0000000000oa",
             "FANGPIN_OA_SECRET": "oa-secret-of-a-test",
             "FANGPIN_OA_TOKEN": "tokenofatest",
@@ -284,7 +285,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def simulator(settings: Settings, clock: SharedClock) -> AsyncIterator[RunningSimulator]:
     """The WeChat simulator, in this process."""
-    running = await serve_simulator(simulator_config(settings), clock)
+    running = await serve_simulator(simulator_config(settings), clock, *further_configs(settings))
     yield running
     await running.close()
 

@@ -237,7 +237,7 @@ class Phones:
         await self.control("POST", "users", body)
         return key
 
-    async def does(self, key: str, type_: str, **more: Any) -> Any:
+    async def does(self, key: str, type_: str, /, **more: Any) -> Any:
         """What a person does in the account: subscribe, text, click, scan …"""
         return await self.control("POST", "events", {"openid": f"oDemo_{key}", "type": type_, **more})
 

@@ -8,9 +8,7 @@ from typing import Protocol
 
 from wechat.errcodes import Disposition, Mark
 from wechat.errors import WeChatError, WeChatFailure, WeChatUnreachable
-
-#: A customer text longer than this many bytes is refused with 45002. Source: sendCustomMessage.
-TEXT_BYTES = 2048
+from wechat.limits import CUSTOMER_TEXT
 
 ELLIPSIS = "…"
 
@@ -92,7 +90,7 @@ def clip_field(name: str, value: str) -> str:
     return clip(value, kind.length, kind.tail) or "-"
 
 
-def clip_text(text: str, limit: int = TEXT_BYTES) -> str:
+def clip_text(text: str, limit: int = CUSTOMER_TEXT.most) -> str:
     """Shorten a customer message to the platform's limit of UTF-8 bytes, cut between characters."""
     encoded = text.encode("utf-8", "ignore")
     if len(encoded) <= limit:
@@ -105,7 +103,8 @@ class Content:
     """One message in the forms that the channels need.
 
     Attributes:
-        template_id: the account's template, or ``None`` when none is set up.
+        template_id: the account's template of the kind that the channel takes, or ``None`` when none is set
+            up.
         data: values by the template's keywords; they are clipped when sent.
         url: opened by a tap.
         mini_program: ``{"appid": …, "pagepath": …}``, opened by a tap.
@@ -154,40 +153,86 @@ class Sender(Protocol):
         client_msg_id: str | None = None,
     ) -> str: ...
 
+    async def send_subscription(
+        self,
+        openid: str,
+        template_id: str,
+        data: Mapping[str, str],
+        *,
+        page: str | None = None,
+        mini_program: Mapping[str, str] | None = None,
+    ) -> None: ...
+
+    async def send_notice(
+        self, openid: str, template_id: str, data: Mapping[str, str], *, page: str | None = None
+    ) -> str | None: ...
+
     async def send_text(self, openid: str, text: str) -> None: ...
+
+
+def _clipped(content: Content) -> dict[str, str]:
+    return {name: clip_field(name, value) for name, value in content.data.items()}
 
 
 async def _template(api: Sender, openid: str, content: Content, client_msg_id: str | None) -> str | None:
     return await api.send_template(
         openid,
         content.template_id or "",
-        {name: clip_field(name, value) for name, value in content.data.items()},
+        _clipped(content),
         url=content.url,
         mini_program=content.mini_program,
         client_msg_id=client_msg_id,
     )
 
 
-async def _customer(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> str | None:
+async def _subscription(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> None:
+    await api.send_subscription(
+        openid,
+        content.template_id or "",
+        _clipped(content),
+        page=content.url,
+        mini_program=content.mini_program,
+    )
+
+
+async def _mini_program(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> None:
+    page = (content.mini_program or {}).get("pagepath")
+    await api.send_notice(openid, content.template_id or "", _clipped(content), page=page)
+
+
+async def _customer(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> None:
     await api.send_text(openid, clip_text(content.text or ""))
-    return None
 
 
 @dataclass(frozen=True, slots=True)
-class _Channel:
+class Channel:
+    """One line of the table of channels.
+
+    Attributes:
+        send: sends one message and gives the platform's id of it, where it has one.
+        needs: what of the content it cannot do without, and `missing`: the words when that is not there.
+        daily: how many messages an account may send by it in a day in China, or ``None`` without a limit.
+        idempotent: whether the same ``client_msg_id`` sends one message within 10 minutes.
+    """
+
     send: Callable[[Sender, str, Content, str | None], Awaitable[str | None]]
     needs: str
     missing: str
-    idempotent: bool
+    daily: int | None
+    idempotent: bool = False
 
 
-# idempotent: the same client_msg_id sends one message within 10 minutes; a customer message has no such id.
-_CHANNELS = {
-    "template": _Channel(_template, "template_id", "没有设置消息模板，改用其他渠道", idempotent=True),
-    "customer": _Channel(_customer, "text", "没有客服消息的文字，改用其他渠道", idempotent=False),
+_NO_TEMPLATE = "没有设置消息模板，改用其他渠道"
+_NO_SUBSCRIPTION = "没有设置订阅通知模板，改用其他渠道"
+
+#: Sources of the limits: 模板消息 (100,000 a day until an account has as many followers), 客服消息 · 发消息
+#: (500,000 a day). Subscription notices are limited by the consents and not by the day.
+CHANNELS: Mapping[str, Channel] = {
+    "template": Channel(_template, "template_id", _NO_TEMPLATE, daily=100_000, idempotent=True),
+    "subscription": Channel(_subscription, "template_id", _NO_SUBSCRIPTION, daily=None),
+    "mini_program": Channel(_mini_program, "template_id", _NO_SUBSCRIPTION, daily=None),
+    "customer": Channel(_customer, "text", "没有客服消息的文字，改用其他渠道", daily=500_000),
 }
-
-CHANNELS = tuple(_CHANNELS)
 
 
 async def deliver(
@@ -197,8 +242,8 @@ async def deliver(
 
     Args:
         api: the account's API.
-        channel: one of ``CHANNELS``: ``template`` or ``customer``.
-        openid: the recipient in the official account.
+        channel: one of ``CHANNELS``.
+        openid: the recipient in the account.
         content: what to say.
         client_msg_id: the same for every try of the same message, at most 32 characters; with it, a template
             message may be tried again for 10 minutes after a lost answer.
@@ -211,7 +256,7 @@ async def deliver(
     Raises:
         ValueError: for a channel that does not exist.
     """
-    way = _CHANNELS.get(channel)
+    way = CHANNELS.get(channel)
     if way is None:
         raise ValueError(f"no such channel: {channel}")
     if not getattr(content, way.needs):

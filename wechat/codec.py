@@ -10,12 +10,12 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+import os
 import re
-import secrets
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from lxml import etree
@@ -35,6 +35,9 @@ _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,128}\?>\s*)?(?=<xml[
 _ENCRYPT = re.compile(rb"<Encrypt>\s*(?:<!\[CDATA\[)?([A-Za-z0-9+/=\s]*+)(?:\]\]>)?\s*</Encrypt>")
 # What XML 1.0 cannot hold at all, whatever the escaping.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+T = TypeVar("T")
 
 
 class CallbackRefused(Exception):
@@ -78,11 +81,13 @@ class BodyTooLarge(CallbackRefused):
     status = 413
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: to freeze it costs as much as to parse the message.
+@dataclass(slots=True)
 class Message:
-    """One message or event from the platform.
+    """One message or event from the platform; nobody changes it.
 
     Attributes:
+        app_id: the AppID of the account that it was sent to.
         to_user: the account's original id (``gh_…``).
         openid: who sent it.
         created_at: WeChat's ``CreateTime``, in seconds since 1970.
@@ -97,6 +102,7 @@ class Message:
         key: ``current`` or ``previous``: the key that decrypted it; ``None`` when it came plain.
     """
 
+    app_id: str
     to_user: str
     openid: str
     created_at: int
@@ -115,19 +121,21 @@ class Message:
 
         ``MsgId`` for messages. Events have none, so sender, time, event and event key stand in; receipts
         (TEMPLATESENDJOBFINISH, subscribe_msg_sent_event) add the ``MsgID`` of the message they report, as
-        one person gets several within a second. Source: the callback guide on de-duplication (排重).
+        one person gets several within a second; consents add their templates, the verdicts on media their
+        ``trace_id``, and withdrawn authorisations, whose sender is the platform, the person and what they
+        withdrew. Source: the callback guide on de-duplication (排重), and 授权用户信息变更.
         """
         if self.event is None and self.msg_id:
             return self.msg_id
         parts = [self.openid, str(self.created_at), self.event or self.kind, self.event_key]
-        if self.msg_id:
-            parts.append(self.msg_id)
+        more = (self.msg_id, *map(self.fields.get, ("trace_id", "OpenID", "RevokeInfo")))
+        parts += [part for part in more if isinstance(part, str) and part]
         parts += (
-            str(item["MsgID"])
+            str(item.get("MsgID") or item.get("TemplateId") or "")
             for group in self.fields.values()
             if isinstance(group, dict)
             for item in group.get("List", ())
-            if isinstance(item, dict) and "MsgID" in item
+            if isinstance(item, dict)
         )
         return ":".join(parts)
 
@@ -161,6 +169,10 @@ def _sign(*parts: bytes) -> bytes:
     return hashlib.sha1(b"".join(sorted(parts)), usedforsecurity=False).hexdigest().encode()
 
 
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
 def _cdata(text: str) -> str:
     # "]]>" would end the section early, so it is split over two sections.
     return "<![CDATA[" + _NOT_XML.sub("", text).replace("]]>", "]]]]><![CDATA[>") + "]]>"
@@ -178,6 +190,8 @@ class Codec:
         window: how many seconds a timestamp may differ from now.
         allow_plain: whether unencrypted bodies are taken. In plain mode the signature does not cover the
             body, so an account in safe mode should set this to ``False``.
+        username: the account's original id (``gh_…``), by which an unencrypted body is told from another
+            account's with the same token; ``None`` takes any.
 
     Raises:
         ValueError: when a key is not an EncodingAESKey.
@@ -193,7 +207,10 @@ class Codec:
         now: Callable[[], float],
         window: float = 300,
         allow_plain: bool = True,
+        username: str | None = None,
     ) -> None:
+        self.app_id = app_id
+        self._username = username
         self._app_id = app_id.encode()
         self._token = token.encode()
         names = (("current", aes_key), ("previous", previous_aes_key))
@@ -206,7 +223,7 @@ class Codec:
         )
 
     def __repr__(self) -> str:
-        return f"Codec({self._app_id.decode()!r})"
+        return f"Codec({self.app_id!r})"
 
     def echo(self, query: Mapping[str, str]) -> str:
         """Answer the platform's check of our address (GET).
@@ -261,7 +278,10 @@ class Codec:
         if not encrypted:
             if not self._allow_plain:
                 raise BadBody("plain_refused")
-            return self._message(body, None)
+            message = self._message(body, None)
+            if self._username and message.to_user != self._username:
+                raise BadBody("wrong_account")
+            return message
         # The root is asked for before the search, so that an envelope with a DOCTYPE is refused as well.
         prolog = _PROLOG.match(body)
         found = _ENCRYPT.search(body, prolog.end()) if prolog else None
@@ -309,11 +329,12 @@ class Codec:
                 break
         else:
             raise LookupError("no such key")
-        content = b"".join((secrets.token_bytes(16), struct.pack(">I", len(xml)), xml, self._app_id))
+        random = os.urandom(24)
+        content = b"".join((random[:16], struct.pack(">I", len(xml)), xml, self._app_id))
         padding = _BLOCK - len(content) % _BLOCK
         encrypt = base64.b64encode(candidate.encrypt(content + bytes((padding,)) * padding))
         timestamp = str(int(self._now())).encode()
-        nonce = secrets.token_hex(8).encode()
+        nonce = random[16:].hex().encode()
         signature = _sign(self._token, timestamp, nonce, encrypt)
         return b"".join(
             (
@@ -335,8 +356,8 @@ class Codec:
             # Only an encrypted body may come without it: msg_signature then covers more.
             if required:
                 raise BadSignature("no_signature")
-        else:
-            self._compare(signature, self._signed(query))
+        elif not hmac.compare_digest(_bytes(signature), self._signed(query)):
+            raise BadSignature("bad_signature")
         timestamp = query.get("timestamp", "")
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
             raise StaleTimestamp("no_timestamp")
@@ -344,17 +365,12 @@ class Codec:
             raise StaleTimestamp("stale_timestamp")
 
     def _check_msg_signature(self, query: Mapping[str, str], ciphertext: bytes) -> None:
-        self._compare(query.get("msg_signature", ""), self._signed(query, ciphertext))
+        given = query.get("msg_signature", "")
+        if not hmac.compare_digest(_bytes(given), self._signed(query, ciphertext)):
+            raise BadSignature("bad_signature")
 
     def _signed(self, query: Mapping[str, str], *more: bytes) -> bytes:
-        timestamp = query.get("timestamp", "").encode("utf-8", "replace")
-        nonce = query.get("nonce", "").encode("utf-8", "replace")
-        return _sign(self._token, timestamp, nonce, *more)
-
-    @staticmethod
-    def _compare(given: str, expected: bytes) -> None:
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), expected):
-            raise BadSignature("bad_signature")
+        return _sign(self._token, _bytes(query.get("timestamp", "")), _bytes(query.get("nonce", "")), *more)
 
     def _decrypt(self, encoded: bytes) -> tuple[bytes, str]:
         ciphertext = b""
@@ -397,6 +413,7 @@ class Codec:
         if kind == "event" and event is None:
             raise BadBody("missing_field")
         return Message(
+            app_id=self.app_id,
             to_user=to_user,
             openid=openid,
             created_at=int(created),
@@ -409,6 +426,52 @@ class Codec:
             encrypted=key is not None,
             key=key,
         )
+
+
+class Codecs:
+    """The callbacks of several accounts at one address.
+
+    The account is the one that the path names, else the one whose token signed the message and whose AppID
+    (or, in plain mode, whose original id) is in it.
+
+    Args:
+        codecs: one for each account.
+    """
+
+    def __init__(self, codecs: Iterable[Codec]) -> None:
+        self._codecs = {codec.app_id: codec for codec in codecs}
+
+    def echo(self, query: Mapping[str, str], app_id: str | None = None) -> str:
+        """Answer the platform's check of our address; see ``Codec.echo``."""
+        return self._first(app_id, lambda codec: codec.echo(query))
+
+    def decode(self, query: Mapping[str, str], body: bytes, app_id: str | None = None) -> Message:
+        """Check and read one callback; see ``Codec.decode``.
+
+        Args:
+            query: the query of the request.
+            body: its body.
+            app_id: the account that the path names, or ``None``.
+
+        Raises:
+            CallbackRefused: no account takes it; ``BadSignature`` too when there is no such account.
+        """
+        return self._first(app_id, lambda codec: codec.decode(query, body))
+
+    def reply(self, message: Message, text: str) -> bytes:
+        """Build a text reply in the name of the account that the message was sent to."""
+        return self._codecs[message.app_id].reply(message, text)
+
+    def _first(self, app_id: str | None, work: Callable[[Codec], T]) -> T:
+        refusals: list[CallbackRefused] = []
+        for codec in self._codecs.values() if app_id is None else filter(None, [self._codecs.get(app_id)]):
+            try:
+                return work(codec)
+            except CallbackRefused as refused:
+                refusals.append(refused)
+        # Of several refusals, the one of the account whose signature fits says what is wrong.
+        refusals.sort(key=lambda refused: isinstance(refused, BadSignature))
+        raise refusals.pop(0) if refusals else BadSignature("no_such_account")
 
 
 def _parse(xml: bytes, parser: etree.XMLParser) -> dict[str, Any]:

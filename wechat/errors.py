@@ -1,5 +1,7 @@
 """What can go wrong between us and the platform, as exceptions that never hold a token or a secret."""
 
+from collections.abc import Iterable
+
 from wechat.errcodes import Disposition, lookup
 
 
@@ -50,7 +52,8 @@ class WeChatUnreachable(WeChatFailure):
 
     Args:
         path: the path that was called, without its query.
-        kind: ``timeout``, ``connect``, ``dropped``, ``status``, ``not_json`` or ``too_large``.
+        kind: ``timeout``, ``connect``, ``dropped``, ``status``, ``not_json``, ``too_large``, or ``shape`` for
+            JSON without what the documentation promises.
         sent: whether the request may have reached the platform; ``False`` only when no connection was made.
         status: the HTTP status, when there was one.
     """
@@ -65,3 +68,27 @@ class WeChatUnreachable(WeChatFailure):
 
 class TokenUnavailable(WeChatFailure):
     """No access token can be had now; ``disposition`` tells whether trying later can help."""
+
+
+class CallRefused(WeChatFailure):
+    """A call that the platform would refuse, stopped here: nothing was sent and no quota was spent.
+
+    Args:
+        path: the path that would have been called.
+        problems: every problem found, each a plain Chinese sentence that says what to do.
+    """
+
+    def __init__(self, path: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(path, None, Disposition.dead_letter, "；".join(self.problems))
+
+
+class SnapshotUser(WeChatFailure):
+    """The page is open in WeChat's snapshot mode, whose openid and unionid belong to nobody.
+
+    Source: snsAccessToken, ``is_snapshotuser``.
+    """
+
+    def __init__(self, path: str) -> None:
+        reason = "当前是网页快照，无法确认身份，请点页面下方“使用完整服务”后再登录"
+        super().__init__(path, None, Disposition.dead_letter, reason)

@@ -1,12 +1,14 @@
 """Kept-alive HTTP connections to the platform, and the removal of secrets from whatever is logged."""
 
 import asyncio
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 # WeChat puts these into URLs and JSON bodies. "code" must stand alone, or "errcode" would be hidden too.
 _HIDE = (
@@ -82,6 +84,14 @@ def _failure_of(error: BaseException) -> HttpFailure:
     return HttpFailure("dropped", sent=True)
 
 
+_JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
+
+
+@functools.cache
+def _timeouts(total: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, connect=min(connect, total))
+
+
 class HttpPool:
     """One pool of kept-alive connections.
 
@@ -125,7 +135,7 @@ class HttpPool:
     async def request(
         self,
         method: str,
-        url: str,
+        url: str | URL,
         *,
         params: Mapping[str, str] | None = None,
         json: bytes | None = None,
@@ -136,8 +146,8 @@ class HttpPool:
 
         Args:
             method: ``GET`` or ``POST``.
-            url: the address without its query.
-            params: the query.
+            url: the address, with or without a query.
+            params: what is added to the query.
             json: a body that is JSON already.
             data: another body: bytes, text or ``aiohttp.FormData``.
             timeout: seconds for the whole call.
@@ -150,7 +160,7 @@ class HttpPool:
                 texts can hold a token.
         """
         session = self._open()
-        headers = {"Content-Type": "application/json; charset=utf-8"} if json is not None else None
+        headers = _JSON_HEADERS if json is not None else None
         try:
             async with session.request(
                 method,
@@ -159,7 +169,7 @@ class HttpPool:
                 data=json if json is not None else data,
                 headers=headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout, connect=min(self._connect_timeout, timeout)),
+                timeout=_timeouts(timeout, self._connect_timeout),
             ) as response:
                 body = bytearray()
                 async for chunk in response.content.iter_any():

@@ -1,4 +1,4 @@
-"""Access tokens: fetched once for the whole cluster, shared through Redis.
+"""Access tokens: fetched once for the whole cluster, forced only when the platform refuses one.
 
 Rules: https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken (stable_token: POST,
 valid 7,200 s, renewed by the platform within its last 5 minutes while the old one still works, forced refresh
@@ -6,40 +6,25 @@ at most 20 a day and 30 s apart, at least 512 characters of room).
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from wechat import paths
 from wechat.errcodes import Disposition, lookup
 from wechat.errors import TokenUnavailable
 from wechat.http import HttpFailure, HttpPool
+from wechat.shared import Copy, Shared, copy_of
 
 __all__ = ["TokenUnavailable", "Tokens"]
 
-RENEW_BEFORE = 300.0
-TOKEN_LIMIT = 2048
 FORCED_A_DAY = 20
 FORCED_APART = 30
 
 # Pauses before a repeated fetch when the platform is busy or gave no answer.
 _PAUSES = (0.2, 0.6)
-# Longer than the longest fetch (three tries of 5 s and two pauses): the lock outlives its owner's work.
-_LOCK_MS = 20_000
-# How long others wait for the one that fetches, and how often they look.
-_WAIT_ROUNDS = 100
-_WAIT_STEP = 0.1
-
-# Redis raises its own errors, and plain ones while it connects.
-_REDIS_AWAY = (RedisError, OSError, TimeoutError)
-
-# Only the owner may release the lock: after its time ran out it may belong to someone else.
-_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 # Both limits are tested and counted in one step, so that two processes cannot both pass.
 _MAY_FORCE = """
@@ -59,16 +44,6 @@ _REFUSED = {
     "same": "微信拒绝当前接口凭证，又没有给出新的凭证",
     "away": "Redis 不可用或被占用，无法安全地强制更新接口凭证",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    token: str
-    fresh_until: float
-    expires_at: float
-
-    def __repr__(self) -> str:
-        return f"_Copy(expires_at={self.expires_at})"
 
 
 class Tokens:
@@ -100,12 +75,11 @@ class Tokens:
         self._http = http
         self._app_id = app_id
         self._secret = secret
-        self._url = api_base.rstrip("/") + paths.STABLE_TOKEN.path
+        self._url = paths.bases(api_base)[paths.STABLE_TOKEN.host] + paths.STABLE_TOKEN.path
         self._now = now
         self._sleep = sleep
         self._key = f"wechat:token:{app_id}"
-        self._copy: _Copy | None = None
-        self._tasks: dict[str, asyncio.Task[_Copy]] = {}
+        self._shared = Shared(redis, self._key, self._fetch, now, sleep=sleep)
 
     def __repr__(self) -> str:
         return f"Tokens({self._app_id!r})"
@@ -113,22 +87,11 @@ class Tokens:
     async def get(self) -> str:
         """Give a token that is good for at least five minutes wherever that is possible.
 
-        The copy of this process is used without asking Redis; concurrent callers share one renewal. When the
-        renewal fails, a copy that has not ended yet is still given.
-
         Raises:
             TokenUnavailable: when there is none; its ``disposition`` is ``halt`` for a wrong AppID, secret or
                 whitelist.
         """
-        copy = self._copy
-        if copy is not None and self._now() < copy.fresh_until:
-            return copy.token
-        try:
-            return (await self._shared("renew", self._renew)).token
-        except TokenUnavailable:
-            if copy is not None and self._now() < copy.expires_at:
-                return copy.token
-            raise
+        return await self._shared.get()
 
     async def refresh(self, bad_token: str) -> str:
         """Replace a token that the platform refused (40001, 40014, 42001).
@@ -146,96 +109,26 @@ class Tokens:
         Raises:
             TokenUnavailable: when there is no different one, with the reason.
         """
-        copy = self._copy
-        if copy is not None and copy.token != bad_token and self._now() < copy.fresh_until:
-            return copy.token
-        return (await self._shared("replace:" + bad_token, lambda: self._replace(bad_token))).token
 
-    async def _shared(self, name: str, work: Callable[[], Any]) -> _Copy:
-        task = self._tasks.get(name)
-        if task is None:
-            task = asyncio.ensure_future(work())
-            self._tasks[name] = task
-
-            def finished(done: asyncio.Task[_Copy]) -> None:
-                self._tasks.pop(name, None)
-                if not done.cancelled():
-                    # Looked at here, since every caller may have gone away in the meantime.
-                    done.exception()
-
-            task.add_done_callback(finished)
-        # A caller that is cancelled must not take the fetch away from the others.
-        return await asyncio.shield(task)
-
-    async def _renew(self) -> _Copy:
-        try:
-            return await self._under_lock(self._usable, lambda: self._fetch(force=False))
-        except _REDIS_AWAY:
-            # stable_token gives all processes the same token, so each may fetch for itself without Redis.
-            # Concurrent callers share this one, so that it is one fetch a process.
-            return self._adopt(await self._fetch(force=False))
-
-    def _usable(self, copy: _Copy) -> bool:
-        return self._now() < copy.fresh_until
-
-    async def _replace(self, bad_token: str) -> _Copy:
-        def newer(copy: _Copy) -> bool:
-            return copy.token != bad_token and self._now() < copy.expires_at
-
-        async def force() -> _Copy:
-            verdict = await self._may_force()
-            if verdict == "yes":
-                fetched = await self._fetch(force=True)
-                verdict = "same"
-            else:
-                # Somebody outside this cluster may have refreshed it, or an answer to us was lost: asking in
-                # normal mode costs no forced refresh and then gives the newer one.
-                fetched = await self._fetch(force=False)
-            if fetched.token == bad_token:
-                raise self._unavailable(None, Disposition.retry, _REFUSED[verdict])
+        def different(fetched: Copy, refused: str) -> Copy:
+            if fetched.value == bad_token:
+                raise self._unavailable(None, Disposition.retry, _REFUSED[refused])
             return fetched
 
-        try:
-            return await self._under_lock(newer, force)
-        except _REDIS_AWAY:
+        async def force() -> Copy:
+            verdict = await self._may_force()
+            if verdict == "yes":
+                # A forced refresh is sent once: the platform would count a repeat.
+                return different(await self._fetch_once(force=True), "same")
+            # Somebody outside this cluster may have refreshed it, or an answer to us was lost: asking in
+            # normal mode costs no forced refresh and then gives the newer one.
+            return different(await self._fetch(), verdict)
+
+        async def ask() -> Copy:
             # Without Redis the cluster's forced refreshes cannot be counted, so only normal mode is left.
-            fetched = await self._fetch(force=False)
-            if fetched.token == bad_token:
-                raise self._unavailable(None, Disposition.retry, _REFUSED["away"]) from None
-            return self._adopt(fetched)
+            return different(await self._fetch(), "away")
 
-    async def _under_lock(
-        self, good: Callable[[_Copy], bool], fetch: Callable[[], Awaitable[_Copy]]
-    ) -> _Copy:
-        """Take a good copy from Redis, or be the one process that fetches it, or wait for that one."""
-        owner = secrets.token_hex(16)
-        lock = self._key + ":lock"
-        for _ in range(_WAIT_ROUNDS):
-            copy = await self._read()
-            if copy is not None and good(copy):
-                return self._adopt(copy)
-            if await self._redis.set(lock, owner, nx=True, px=_LOCK_MS):
-                break
-            await self._sleep(_WAIT_STEP)
-        else:
-            # Its owner is slow or dead. The caller then does what it does when Redis is away.
-            raise TimeoutError
-        try:
-            # Another process may have stored one between our look and our lock.
-            copy = await self._read()
-            if copy is None or not good(copy):
-                copy = await fetch()
-                await self._store(copy)
-            return self._adopt(copy)
-        finally:
-            await self._release(lock, owner)
-
-    async def _release(self, lock: str, owner: str) -> None:
-        try:
-            await self._redis.eval(_RELEASE, 1, lock, owner)
-        except _REDIS_AWAY:
-            # The lock ends by itself; the token that was fetched is worth more than a tidy release.
-            return
+        return await self._shared.replace(bad_token, force, ask)
 
     async def _may_force(self) -> str:
         now = self._now()
@@ -251,42 +144,17 @@ class Tokens:
         )
         return verdict.decode() if isinstance(verdict, bytes) else str(verdict)
 
-    async def _read(self) -> _Copy | None:
-        raw = await self._redis.get(self._key)
-        if not raw:
-            return None
-        try:
-            stored = orjson.loads(raw)
-            return _Copy(str(stored["token"]), float(stored["fresh_until"]), float(stored["expires_at"]))
-        except (ValueError, KeyError, TypeError):
-            return None
-
-    async def _store(self, copy: _Copy) -> None:
-        value = orjson.dumps(
-            {"token": copy.token, "fresh_until": copy.fresh_until, "expires_at": copy.expires_at}
-        )
-        try:
-            await self._redis.set(self._key, value, ex=max(1, int(copy.expires_at - self._now())))
-        except _REDIS_AWAY:
-            # Not stored only means that other processes fetch the same token themselves.
-            return
-
-    def _adopt(self, copy: _Copy) -> _Copy:
-        self._copy = copy
-        return copy
-
-    async def _fetch(self, *, force: bool) -> _Copy:
-        # A forced refresh is sent once: the platform would count a repeat.
-        for pause in () if force else _PAUSES:
+    async def _fetch(self) -> Copy:
+        for pause in _PAUSES:
             try:
-                return await self._fetch_once(force=force)
+                return await self._fetch_once()
             except TokenUnavailable as failure:
                 if failure.disposition is not Disposition.retry:
                     raise
             await self._sleep(pause)
-        return await self._fetch_once(force=force)
+        return await self._fetch_once()
 
-    async def _fetch_once(self, *, force: bool) -> _Copy:
+    async def _fetch_once(self, *, force: bool = False) -> Copy:
         body: dict[str, str | bool] = {
             "grant_type": "client_credential",
             "appid": self._app_id,
@@ -314,11 +182,10 @@ class Tokens:
         code = result.get("errcode") or 0
         if code:
             raise self._refused(int(code))
-        token, lifetime = result.get("access_token"), result.get("expires_in")
-        if not isinstance(token, str) or not 0 < len(token) <= TOKEN_LIMIT or not isinstance(lifetime, int):
+        copy = copy_of(result.get("access_token"), result.get("expires_in"), asked_at)
+        if copy is None:
             raise self._unavailable(None, Disposition.retry, "取接口凭证时微信应答异常")
-        margin = min(RENEW_BEFORE, lifetime / 2)
-        return _Copy(token, asked_at + lifetime - margin, asked_at + lifetime)
+        return copy
 
     def _refused(self, code: int) -> TokenUnavailable:
         known = lookup(code)

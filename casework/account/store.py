@@ -1,18 +1,28 @@
 """Persons, fans, platform events and automatic answers in MongoDB."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from casework.account.model import Answer, Fan, Person, PlatformEvent, TemplateRecord
+from casework.account.model import (
+    Answer,
+    Fan,
+    MenuRecord,
+    Person,
+    PlatformEvent,
+    TagRecord,
+    TemplateRecord,
+)
 from casework.ids import new_id
-from casework.unit import hop
+from casework.unit import Tx, hop
 
 EVENT_KEEP_SECONDS = 7 * 24 * 3600
+#: How many counted consents a fan remembers; far more than can wait to be applied again.
+CREDITED_KEPT = 50
 
 
 def fan_id(app_id: str, openid: str) -> str:
@@ -21,7 +31,8 @@ def fan_id(app_id: str, openid: str) -> str:
 
 
 class AccountStore:
-    """Collections ``persons``, ``fans``, ``platform_events``, ``answers``, ``templates``."""
+    """Collections ``persons``, ``fans``, ``platform_events``, ``answers``, ``templates``,
+    ``content_checks``, ``menus``, ``tags``."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
         self._persons = database["persons"]
@@ -31,6 +42,9 @@ class AccountStore:
         self._quick_events = self._events.with_options(write_concern=WriteConcern(1))
         self._answers = database["answers"]
         self._templates = database["templates"]
+        self._verdicts = database["content_checks"]
+        self._menus = database["menus"]
+        self._tags = database["tags"]
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -107,16 +121,62 @@ class AccountStore:
         """All fans of these persons."""
         return await self._fans.find({"person_id": {"$in": list(person_ids)}}).to_list(None)
 
-    async def touch(self, app_id: str, times: Mapping[str, datetime]) -> None:
-        """Note when people last wrote or clicked (openid → instant)."""
-        if times:
-            await self._fans.bulk_write(
-                [
-                    UpdateOne({"_id": fan_id(app_id, openid)}, {"$max": {"interacted_at": at}})
-                    for openid, at in times.items()
-                ],
-                ordered=False,
+    async def set_credit(self, app_id: str, openid: str, key: str, credit: int) -> None:
+        """Set how many notices of our template `key` somebody agreed to."""
+        await self.update_fan(app_id, openid, {f"consents.{key}": credit})
+
+    async def add_credit(self, app_id: str, openid: str, key: str, event_id: str) -> None:
+        """Count one more consent, once for each event; an endless one stays endless."""
+        fan = await self.update_fan(app_id, openid, {})
+        await self._fans.update_one(
+            {"_id": fan["_id"], "credited": {"$ne": event_id}, f"consents.{key}": {"$not": {"$lt": 0}}},
+            {
+                "$inc": {f"consents.{key}": 1, "version": 1},
+                "$push": {"credited": {"$each": [event_id], "$slice": -CREDITED_KEPT}},
+            },
+        )
+
+    async def count_customer_message(self, app_id: str, openid: str) -> None:
+        """Count one more customer message in the present window."""
+        await self._fans.update_one({"_id": fan_id(app_id, openid)}, {"$inc": {"customer_sent": 1}})
+
+    async def use_credit(self, app_id: str, openid: str, key: str) -> None:
+        """Use one consent up."""
+        await self._fans.update_one(
+            {"_id": fan_id(app_id, openid), f"consents.{key}": {"$gt": 0}},
+            {"$inc": {f"consents.{key}": -1, "version": 1}},
+        )
+
+    async def note_interactions(
+        self,
+        wrote: Mapping[tuple[str, str], float],
+        touched: Mapping[tuple[str, str], float],
+    ) -> None:
+        """Note when people last wrote, and last pressed or scanned ((app id, openid) → seconds since 1970).
+        A message opens a new window for customer messages."""
+        changes = [
+            UpdateOne(
+                {"_id": fan_id(*who)},
+                {"$max": {"interacted_at": datetime.fromtimestamp(at, UTC)}, "$set": {"customer_sent": 0}},
             )
+            for who, at in wrote.items()
+        ] + [
+            UpdateOne({"_id": fan_id(*who)}, {"$max": {"touched_at": datetime.fromtimestamp(at, UTC)}})
+            for who, at in touched.items()
+        ]
+        if changes:
+            await self._fans.bulk_write(changes, ordered=False)
+
+    async def put_verdict(self, app_id: str, trace_id: str, suggest: str, label: int, at: datetime) -> None:
+        """Keep what the platform said of a medium."""
+        id_ = fan_id(app_id, trace_id)
+        verdict = {"app_id": app_id, "suggest": suggest, "label": label, "at": at}
+        await self._verdicts.update_one({"_id": id_}, {"$set": verdict}, upsert=True)
+
+    async def verdict(self, app_id: str, trace_id: str) -> str | None:
+        """What the platform said of a medium."""
+        found = await self._verdicts.find_one({"_id": fan_id(app_id, trace_id)})
+        return found["suggest"] if found else None
 
     async def add_event(self, event: PlatformEvent) -> bool:
         """Keep an event; False when it was kept before."""
@@ -161,10 +221,35 @@ class AccountStore:
             [UpdateOne({"_id": a["_id"]}, {"$setOnInsert": a}, upsert=True) for a in answers], ordered=False
         )
 
-    async def templates(self, app_id: str) -> dict[str, TemplateRecord]:
-        """The templates of an account by our key."""
-        return {t["key"]: t async for t in self._templates.find({"app_id": app_id})}
+    async def templates(self, app_id: str) -> list[TemplateRecord]:
+        """The templates of an account."""
+        return await self._templates.find({"app_id": app_id}).to_list(None)
 
     async def put_template(self, template: TemplateRecord) -> None:
         """Set a template of an account."""
         await self._templates.replace_one({"_id": template["_id"]}, template, upsert=True)
+
+    async def menu(self, app_id: str) -> MenuRecord | None:
+        """The menus of an account."""
+        return await self._menus.find_one({"_id": app_id})
+
+    async def put_menu(self, tx: Tx, menu: MenuRecord) -> None:
+        """Set the menus of an account."""
+        await self._menus.replace_one({"_id": menu["_id"]}, menu, upsert=True, session=await tx.session())
+
+    async def add_missing_menu(self, menu: MenuRecord) -> None:
+        """Insert an account's menus unless it has some."""
+        await self._menus.update_one({"_id": menu["_id"]}, {"$setOnInsert": menu}, upsert=True)
+
+    async def tag(self, app_id: str, key: str) -> TagRecord | None:
+        """One of our tags of an account, once the platform knows it."""
+        return await self._tags.find_one({"_id": fan_id(app_id, key)})
+
+    async def put_tag(self, tag: TagRecord) -> None:
+        """Set a tag of an account."""
+        await self._tags.replace_one({"_id": tag["_id"]}, tag, upsert=True)
+
+    async def followers_of(self, app_id: str, person_ids: Sequence[str]) -> list[str]:
+        """The openids of these persons who follow an account."""
+        wanted = {"person_id": {"$in": list(person_ids)}, "app_id": app_id, "following": True}
+        return [fan["openid"] async for fan in self._fans.find(wanted, {"openid": 1})]

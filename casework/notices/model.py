@@ -20,9 +20,13 @@ ON_THE_WAY = (NoticeState.PENDING.value, NoticeState.SENDING.value)
 
 
 class Try(TypedDict):
-    """One attempt. `result` is ``started`` until its outcome is known."""
+    """One attempt. `result` is ``started`` until its outcome is known.
+
+    `message_id` is the platform's, or, where the platform gives none, what `rules.receipt_id` makes.
+    """
 
     channel: str
+    app_id: NotRequired[str]
     at: datetime
     result: str
     errcode: NotRequired[int | None]
@@ -34,11 +38,12 @@ class Notice(TypedDict):
     """One message to one recipient: ``staff:id`` or ``person:id``.
 
     `fields` holds what the message may carry (number, village, masked name, due time, plain words) and
-    nothing else. `due_at` is when the next worker may take it: while `sending`, when the lease ends.
+    nothing else. `first_due_at` is its place in the order of sending, and `due_at` when the next worker may
+    take it: while `sending`, when the lease ends. A message that is sent and whose receipt is still to come
+    `awaits` it until `due_at`; newer ones to the same person let it go first.
     """
 
     _id: str
-    app_id: str
     to: str
     kind: str
     fields: dict[str, str]
@@ -46,8 +51,10 @@ class Notice(TypedDict):
     ref: str
     areas: list[str]
     state: str
+    first_due_at: datetime
     due_at: datetime
     created_at: datetime
+    awaits: NotRequired[bool]
     tries: list[Try]
     lease: str | None
     version: int

@@ -1,17 +1,27 @@
 """Which channel next, and when to try again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from casework.account.model import AppKind
 from casework.account.service import Contact
 from casework.notices.model import Outcome, Try
 
-#: The channels in the order of preference. WeChat: customer messages within 48 h of the last contact.
+#: WeChat: customer messages within 48 h of a person's last message, and so many of them; within a minute of
+#: their pressing a menu, scanning or following. Source: 客服消息 · 发消息, 下发额度.
 CUSTOMER_WINDOW = timedelta(hours=48)
+CUSTOMER_MESSAGES = 5
+TOUCH_WINDOW = timedelta(minutes=1)
 #: Template messages are idempotent under their client_msg_id for this long.
 TEMPLATE_REPEATABLE = timedelta(minutes=10)
 #: How long an uncertain attempt waits for its receipt.
 RECEIPT_WAIT = timedelta(seconds=60)
+#: How long the next message to the same person waits for the receipt of the one before it. A person who
+#: refuses our messages costs one call by that, however many messages there are for them.
+RECEIPT_PATIENCE = timedelta(seconds=3)
+#: The channels whose messages get a receipt.
+RECEIPTED = frozenset({"template", "subscription"})
 #: Pauses after a busy answer; when they are used up, the next channel.
 RETRY_PAUSES = tuple(timedelta(seconds=s) for s in (0.5, 2, 5, 15, 30, 60, 120, 240))
 QUOTA_PAUSE = timedelta(seconds=60)
@@ -20,37 +30,91 @@ QUOTA_PAUSE = timedelta(seconds=60)
 CLOSED = frozenset({Outcome.NEXT.value, "failed", "unknown", "exhausted"})
 
 
-def usable_channels(contact: Contact | None, now: datetime) -> list[str]:
-    """The channels that can reach this person just now, best first."""
-    if contact is None or not contact.following or contact.blocked:
-        return []
-    channels = ["template"]
-    if contact.interacted_at and now - contact.interacted_at < CUSTOMER_WINDOW:
-        channels.append("customer")
-    return channels
+@dataclass(frozen=True)
+class Way:
+    """One channel of one account to one person."""
+
+    channel: str
+    contact: Contact
 
 
-def next_channel(contact: Contact | None, tries: Sequence[Try], now: datetime) -> str | None:
-    """The channel to try now, or None when only the inbox is left."""
+def _by_template(contact: Contact, key: str | None, now: datetime) -> bool:
+    official = contact.kind is AppKind.OFFICIAL
+    return official and key is not None and contact.following and not contact.blocked
+
+
+def _by_subscription(contact: Contact, key: str | None, now: datetime) -> bool:
+    return contact.kind is AppKind.OFFICIAL and key is not None and contact.consents.get(key, 0) != 0
+
+
+def _by_mini_program(contact: Contact, key: str | None, now: datetime) -> bool:
+    return contact.kind is AppKind.MINI_PROGRAM and key is not None and contact.consents.get(key, 0) != 0
+
+
+def _by_customer_message(contact: Contact, key: str | None, now: datetime) -> bool:
+    wrote, touched = contact.interacted_at, contact.touched_at
+    room = wrote and now - wrote < CUSTOMER_WINDOW and contact.customer_sent < CUSTOMER_MESSAGES
+    room = room or (touched and now - touched < TOUCH_WINDOW)
+    return contact.kind is AppKind.OFFICIAL and contact.following and not contact.blocked and bool(room)
+
+
+#: The channels in the order of preference, and whom each reaches: a contact, our key of the message's
+#: template (None: it has none), and the present instant.
+CHANNELS: Mapping[str, Callable[[Contact, str | None, datetime], bool]] = {
+    "template": _by_template,
+    "subscription": _by_subscription,
+    "mini_program": _by_mini_program,
+    "customer": _by_customer_message,
+}
+
+
+def ways_to(contacts: Sequence[Contact], key: str | None, home: str, now: datetime) -> list[Way]:
+    """The ways that reach this person just now, best first; within a channel the account `home`, which
+    speaks for the place that the message is about, comes before the others."""
+    at_home_first = sorted(contacts, key=lambda contact: contact.app_id != home)
+    return [
+        Way(channel, contact)
+        for channel, reaches in CHANNELS.items()
+        for contact in at_home_first
+        if reaches(contact, key, now)
+    ]
+
+
+def ways_left(ways: Sequence[Way], tries: Sequence[Try]) -> list[Way]:
+    """The ways that are still worth a try; without one only the inbox is left."""
     if any(t["result"] == Outcome.DEAD for t in tries):
-        return None
-    closed = {t["channel"] for t in tries if t["result"] in CLOSED}
-    return next((c for c in usable_channels(contact, now) if c not in closed), None)
+        return []
+    closed = {(t["channel"], t.get("app_id")) for t in tries if t["result"] in CLOSED}
+    return [way for way in ways if (way.channel, way.contact.app_id) not in closed]
 
 
-def pause_after(outcome: Outcome, tries: Sequence[Try]) -> timedelta | None:
+def receipt_id(app_id: str, openid: str, key: str | None) -> str:
+    """What stands for the message id of a subscription notice: the platform's answer names none, and its
+    receipt tells the person and the template."""
+    return f"{app_id}:{openid}:{key}"
+
+
+def pause_after(outcome: Outcome, tries: Sequence[Try], *, all_fail: bool = False) -> timedelta | None:
     """How long to wait before the same channel is tried again; None when it is not tried again,
     because its pauses are used up or `outcome` is none that another try could mend.
 
-    `tries` are all attempts so far, the one just ended last.
+    `tries` are all attempts so far, the one just ended last. While `all_fail`, whoever they are for, the
+    trouble is the platform's: no message uses up its pauses.
     """
     if outcome in (Outcome.WAIT, Outcome.HALT):
         return QUOTA_PAUSE
     if outcome is not Outcome.RETRY:
         return None
-    channel = tries[-1]["channel"]
-    busy = sum(1 for t in tries if t["channel"] == channel and t["result"] == Outcome.RETRY)
-    return RETRY_PAUSES[busy - 1] if busy <= len(RETRY_PAUSES) else None
+    last = tries[-1]
+    busy = sum(
+        1
+        for t in tries
+        if t["result"] == Outcome.RETRY
+        and (t["channel"], t.get("app_id")) == (last["channel"], last.get("app_id"))
+    )
+    if busy > len(RETRY_PAUSES):
+        return RETRY_PAUSES[-1] if all_fail else None
+    return RETRY_PAUSES[busy - 1]
 
 
 def settled(tries: Sequence[Try], now: datetime) -> list[Try]:

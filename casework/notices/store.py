@@ -5,16 +5,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo import ASCENDING, DESCENDING, WriteConcern
+from pymongo import ASCENDING, DESCENDING, UpdateOne, WriteConcern
 
 from casework.ids import new_id
-from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Try
+from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Outcome, Try
 from casework.unit import Tx, hop, session_in
 
 _ACTIVE = {"state": {"$in": list(ON_THE_WAY)}}
+_AWAITING = {"awaits": True}
 _RELEASED = {"state": NoticeState.PENDING.value, "lease": None}
 #: How long a message waits for an older one to the same person that is on its way elsewhere.
-ORDER_PAUSE = timedelta(milliseconds=250)
+ORDER_PAUSE = timedelta(milliseconds=100)
+
+
+def _uncertain(message_id: Any) -> dict[str, Any]:
+    """Messages of which nobody knows whether they went out under this id."""
+    unclear = {"message_id": message_id, "result": {"$in": ["started", Outcome.UNCERTAIN.value]}}
+    return {"tries": {"$elemMatch": unclear}, "state": NoticeState.PENDING.value}
 
 
 class NoticeStore:
@@ -28,8 +35,9 @@ class NoticeStore:
         self._quick = self._notices.with_options(write_concern=WriteConcern(1))
 
     async def prepare(self) -> None:
-        """Create the indexes; the one for claims holds only what is still on its way."""
-        await self._notices.create_index([("due_at", ASCENDING)], partialFilterExpression=_ACTIVE)
+        """Create the indexes; those for claims hold only what is still on its way or awaits its receipt."""
+        await self._notices.create_index([("first_due_at", ASCENDING)], partialFilterExpression=_ACTIVE)
+        await self._notices.create_index([("to", ASCENDING)], partialFilterExpression=_AWAITING)
         await self._notices.create_index([("to", ASCENDING), ("_id", DESCENDING)])
         await self._notices.create_index("tries.message_id", sparse=True)
 
@@ -39,22 +47,26 @@ class NoticeStore:
 
     async def claim(
         self, now: datetime, limit: int, lease: timedelta, busy: Collection[str] = ()
-    ) -> list[Notice]:
-        """Lease up to `limit` due messages, the oldest due first, none to the recipients in `busy`.
+    ) -> tuple[list[Notice], bool]:
+        """Lease up to `limit` due messages, the oldest first, none to the recipients in `busy`; and whether
+        some were handed back that can be claimed again in a moment.
 
         To one person in order: a message is handed back while an older one to the same person is on
-        its way elsewhere. The check comes after the lease, so of two workers one always sees the other.
+        its way elsewhere or awaits its receipt. The check comes after the lease, so of two workers one
+        always sees the other.
         """
         return await hop(lambda: self._claim(now, limit, lease, busy))
 
-    def _claim(self, now: datetime, limit: int, lease: timedelta, busy: Collection[str]) -> list[Notice]:
+    def _claim(
+        self, now: datetime, limit: int, lease: timedelta, busy: Collection[str]
+    ) -> tuple[list[Notice], bool]:
         notices, leases = self._notices.delegate, self._quick.delegate
         due: dict[str, Any] = {**_ACTIVE, "due_at": {"$lte": now}}
         if busy:
             due["to"] = {"$nin": list(busy)}
-        ids = [n["_id"] for n in notices.find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)]
+        ids = [n["_id"] for n in notices.find(due, {"_id": 1}).sort("first_due_at", ASCENDING).limit(limit)]
         if not ids:
-            return []
+            return [], False
         token = new_id()
         leases.update_many(
             {**due, "_id": {"$in": ids}},
@@ -62,18 +74,29 @@ class NoticeStore:
         )
         mine: list[Notice] = list(notices.find({"_id": {"$in": ids}, "lease": token}).sort("_id", ASCENDING))
         mine_ids = {n["_id"] for n in mine}
-        people = list({n["to"] for n in mine})
-        oldest: dict[str, str] = {}
-        for other in notices.find({**_ACTIVE, "to": {"$in": people}}, {"to": 1}).sort("_id", ASCENDING):
+        theirs = {"to": {"$in": list({n["to"] for n in mine})}}
+        unsettled = {"$or": [{**_ACTIVE, **theirs}, {**_AWAITING, "due_at": {"$gt": now}, **theirs}]}
+        oldest: dict[str, Notice] = {}
+        for other in notices.find(unsettled, {"to": 1, "state": 1, "due_at": 1}):
             if other["_id"] not in mine_ids:
-                oldest.setdefault(other["to"], other["_id"])
-        early = {n["_id"] for n in mine if n["_id"] > oldest.get(n["to"], n["_id"])}
+                oldest[other["to"]] = min(other, oldest.get(other["to"], other), key=lambda n: n["_id"])
+        soon = now + ORDER_PAUSE
+        early: dict[str, datetime] = {}
+        for notice in mine:
+            older = oldest.get(notice["to"])
+            if older and notice["_id"] > older["_id"]:
+                # Behind one that pauses there is nothing to ask for until that one is due.
+                pauses = older["state"] == NoticeState.PENDING
+                early[notice["_id"]] = max(soon, older["due_at"]) if pauses else soon
         if early:
-            leases.update_many(
-                {"_id": {"$in": list(early)}, "lease": token},
-                {"$set": _RELEASED | {"due_at": now + ORDER_PAUSE}},
+            leases.bulk_write(
+                [
+                    UpdateOne({"_id": id_, "lease": token}, {"$set": _RELEASED | {"due_at": due_at}})
+                    for id_, due_at in early.items()
+                ],
+                ordered=False,
             )
-        return [n for n in mine if n["_id"] not in early]
+        return [n for n in mine if n["_id"] not in early], soon in early.values()
 
     async def release(self, ids: Sequence[str], token: str, due_at: datetime) -> None:
         """Hand leased messages back untouched."""
@@ -110,40 +133,49 @@ class NoticeStore:
         )
         return result.modified_count == 1
 
+    async def awaits(self, id_: str) -> bool:
+        """Whether a sent message still awaits its receipt."""
+        return await self._notices.find_one({"_id": id_, **_AWAITING}, {"_id": 1}) is not None
+
     async def delivered(self, message_ids: Sequence[str]) -> set[str]:
         """Record that messages arrived; those of the ids that are known."""
         ids = list(message_ids)
+        done = {
+            "$set": {"state": NoticeState.DELIVERED.value, "tries.$[arrived].result": "delivered"},
+            "$unset": {"awaits": ""},
+            "$inc": {"version": 1},
+        }
+        arrived = [{"arrived.message_id": {"$in": ids}}]
+        # One whose answer was lost waits for exactly this.
+        await self._quick.update_many(_uncertain({"$in": ids}), done, array_filters=arrived)
         # A message whose every try is done is only recorded as sent once its id is there.
         found = self._notices.find(
             {"tries.message_id": {"$in": ids}, "state": {"$nin": list(ON_THE_WAY)}}, {"tries.message_id": 1}
         )
         known = {t.get("message_id") async for notice in found for t in notice["tries"]}
-        await self._quick.update_many(
-            {"tries.message_id": {"$in": ids}, "state": NoticeState.SENT.value},
-            {
-                "$set": {"state": NoticeState.DELIVERED.value, "tries.$[arrived].result": "delivered"},
-                "$inc": {"version": 1},
-            },
-            array_filters=[{"arrived.message_id": {"$in": ids}}],
-        )
+        sent = {"tries.message_id": {"$in": ids}, "state": NoticeState.SENT.value}
+        await self._quick.update_many(sent, done, array_filters=arrived)
         return known.intersection(ids)
 
-    async def refused(self, message_id: str, now: datetime) -> bool:
+    async def refused(self, message_id: str, reason: str, now: datetime) -> bool:
         """Record that a message did not arrive: the next channel's turn. False when it is not known."""
+        sent = {
+            "tries": {"$elemMatch": {"message_id": message_id, "result": "sent"}},
+            "state": NoticeState.SENT.value,
+        }
         changed = await self._quick.update_one(
-            {
-                "tries": {"$elemMatch": {"message_id": message_id, "result": "sent"}},
-                "state": NoticeState.SENT.value,
-            },
+            {"$or": [sent, _uncertain(message_id)]},
             {
                 "$set": {
-                    "state": NoticeState.PENDING.value,
+                    **_RELEASED,
                     "due_at": now,
-                    "lease": None,
-                    "tries.$.result": "failed",
+                    "tries.$[failed].result": "failed",
+                    "tries.$[failed].reason": reason,
                 },
+                "$unset": {"awaits": ""},
                 "$inc": {"version": 1},
             },
+            array_filters=[{"failed.message_id": message_id}],
         )
         return changed.modified_count == 1
 
@@ -156,7 +188,7 @@ class NoticeStore:
 
     async def oldest_due(self) -> datetime | None:
         """When the oldest message still on its way was made (for the metric)."""
-        first = await self._notices.find_one(_ACTIVE, {"created_at": 1}, sort=[("due_at", ASCENDING)])
+        first = await self._notices.find_one(_ACTIVE, {"created_at": 1}, sort=[("first_due_at", ASCENDING)])
         return first["created_at"] if first else None
 
     async def count_on_the_way(self) -> int:

@@ -72,6 +72,10 @@ class StaffService:
         """The active member of staff whom this person is bound to, read afresh."""
         return await self._store.by_person(person_id)
 
+    async def bound_persons(self) -> list[str]:
+        """The persons whose phones are bound to a member of staff who is still in office."""
+        return await self._store.bound_persons()
+
     async def grants_of(self, staff_id: str, person_id: str) -> tuple[Grant, ...] | None:
         """The grants of an active member of staff who is (still) bound to this person, else None."""
         staff = await self._cached(staff_id)

@@ -60,6 +60,11 @@ class StaffStore:
         """Units by name."""
         return {u["name"]: u async for u in self._units.find({"name": {"$in": list(names)}})}
 
+    async def bound_persons(self) -> list[str]:
+        """The persons whose phones are bound to a member of staff who is still in office."""
+        bound = self._staff.find({"active": True, "person_id": {"$exists": True}}, {"person_id": 1})
+        return [staff["person_id"] async for staff in bound]
+
     async def bind(self, tx: Tx, id_: str, person_id: str) -> Staff | None:
         """Name the person behind a member of staff; None when the member is gone or inactive."""
         return await self._staff.find_one_and_update(

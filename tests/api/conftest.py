@@ -13,6 +13,7 @@ import structlog
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from handlers.base import REQUEST_ID
 from server.clock import SharedClock
 from server.logs import configure_logging
 from server.parts import Parts, parts_for
@@ -57,7 +58,7 @@ def logs(clock: SharedClock) -> Iterator[io.BytesIO]:
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.contextvars.clear_contextvars()
+    REQUEST_ID.set(None)
     structlog.reset_defaults()
 
 

@@ -68,12 +68,26 @@ def methods() -> list[tuple[str, str, str]]:
     return found
 
 
-async def test_nothing_but_logging_in_and_the_document_is_open_to_all(phones: Phones) -> None:
+#: What nobody needs to be signed in for: signing in, the document, and what a page in WeChat needs for both.
+OPEN_TO_ALL = {
+    ("POST", "/api/session"),
+    ("POST", "/api/session/ticket"),
+    ("GET", "/api/wechat/page-signature"),
+    ("GET", "/api/openapi.json"),
+}
+
+
+async def test_nothing_but_signing_in_and_the_document_is_open_to_all(phones: Phones) -> None:
     stranger = Client(phones.http, phones.service)
     forged = Client(phones.http, phones.service, str(uuid.uuid4()))
     known = methods()
     open_to_all = {(method, path) for method, path, access in known if access == PUBLIC}
-    assert open_to_all == {("POST", "/api/session"), ("GET", "/api/openapi.json")}
+    assert open_to_all == {
+        ("POST", "/api/session"),
+        ("POST", "/api/session/ticket"),
+        ("GET", "/api/wechat/page-signature"),
+        ("GET", "/api/openapi.json"),
+    }
     assert {access for _, _, access in known} == {*PERMISSIONS, PUBLIC} - {"intake.file_for"}
     for method, path, access in known:
         if access == PUBLIC:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from handlers.base import REQUEST_ID
 from server.clock import SharedClock
 from server.logs import configure_logging
 from server.settings import LogLevel
@@ -23,7 +24,7 @@ def output(clock: SharedClock) -> Iterator[io.BytesIO]:
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.contextvars.clear_contextvars()
+    REQUEST_ID.set(None)
     structlog.reset_defaults()
 
 
@@ -33,7 +34,7 @@ def entries(output: io.BytesIO) -> list[dict[str, Any]]:
 
 def test_an_entry(output: io.BytesIO, clock: SharedClock) -> None:
     log = structlog.get_logger()
-    structlog.contextvars.bind_contextvars(request_id="r1")
+    REQUEST_ID.set("r1")
     log.info("report accepted", report="r-7", count=3)
     log.debug("unseen")
     (entry,) = entries(output)

@@ -1,12 +1,14 @@
 """Settings come from the environment only, all problems are named at once, and values never leak."""
 
 import base64
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from server.settings import Mode, Settings, SettingsError, load_settings, parse_keys
+from server.settings import Mode, Settings, SettingsError, load_settings, parse_accounts, parse_keys
 
 KEY_1 = base64.b64encode(b"1" * 32).decode()
 KEY_2 = base64.b64encode(b"2" * 32).decode()
@@ -129,3 +131,94 @@ def test_malformed_key_rings(text: str) -> None:
 def test_url_safe_keys_are_read_too() -> None:
     key = bytes([0xFB, 0xFF] * 16)
     assert parse_keys("k:" + base64.urlsafe_b64encode(key).decode()) == {"k": key}
+
+
+def further(**changes: Any) -> dict[str, Any]:
+    """A further account, as it stands in the list."""
+    account = {
+        "kind": "oa",
+        "app_id": "wx00000000000county",
+        "secret": "hush-county-secret",
+        "token": "hushcountytoken",
+        "aes_key": "c" * 43,
+        "username": "gh_county",
+        "areas": ["431021"],
+    }
+    return {name: value for name, value in {**account, **changes}.items() if value is not None}
+
+
+def test_further_accounts_come_after_the_main_one_and_its_mini_program() -> None:
+    bare = further(kind="mp", app_id="wx-county-mini", token=None, aes_key=None, username=None, areas=None)
+    settings = load_settings(
+        PRODUCTION
+        | {
+            "FANGPIN_MP_APP_ID": "wxmini",
+            "FANGPIN_MP_SECRET": "hush-mp-secret",
+            "FANGPIN_MP_TOKEN": "hushmptoken",
+            "FANGPIN_ACCOUNTS": json.dumps([further(), bare]),
+        }
+    )
+    known = [(one.kind, one.app_id, one.token, one.areas) for one in settings.accounts]
+    assert known == [
+        ("oa", PRODUCTION["FANGPIN_OA_APP_ID"], "hushtoken", ()),
+        ("mp", "wxmini", "hushmptoken", ()),
+        ("oa", "wx00000000000county", "hushcountytoken", ("431021",)),
+        ("mp", "wx-county-mini", "", ()),
+    ]
+    assert load_settings(settings.environment()) == settings
+
+
+def test_without_a_mini_program_and_further_accounts_there_is_one() -> None:
+    assert [one.app_id for one in load_settings(PRODUCTION).accounts] == [PRODUCTION["FANGPIN_OA_APP_ID"]]
+    assert load_settings(PRODUCTION | {"FANGPIN_ACCOUNTS": " "}).accounts_text.get_secret_value() == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hush",
+        "{}",
+        '"hush"',
+        "[1]",
+        "[" + json.dumps(further()),
+        json.dumps([further(app_id=None)]),
+        json.dumps([further(secret=None)]),
+        json.dumps([further(secret="")]),
+        json.dumps([further(kind="web")]),
+        json.dumps([further(app_id="hush/../wx")]),
+        json.dumps([further(app_id="")]),
+        json.dumps([further(token="hush token")]),
+        json.dumps([further(aes_key="hush")]),
+        json.dumps([further(aes_key_previous="hush")]),
+        json.dumps([further(areas="hush")]),
+        json.dumps([further(hush="unknown field")]),
+        json.dumps([further(), further(secret="hush-other")]),
+    ],
+)
+def test_malformed_accounts_are_refused_by_name_and_never_shown(text: str) -> None:
+    with pytest.raises(ValueError, match="account") as refused:
+        parse_accounts(text)
+    assert "hush" not in str(refused.value)
+    assert refused.value.__cause__ is None
+    with pytest.raises(SettingsError) as caught:
+        load_settings(PRODUCTION | {"FANGPIN_ACCOUNTS": text})
+    assert set(caught.value.problems) == {"FANGPIN_ACCOUNTS"}
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("main", ["FANGPIN_OA_APP_ID", "FANGPIN_MP_APP_ID"])
+def test_a_further_account_is_not_the_main_one_again(main: str) -> None:
+    given = PRODUCTION | {"FANGPIN_MP_APP_ID": "wxmini", "FANGPIN_MP_SECRET": "hush-mp-secret"}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(given | {"FANGPIN_ACCOUNTS": json.dumps([further(app_id=given[main])])})
+    assert set(caught.value.problems) == {"FANGPIN_ACCOUNTS"}
+
+
+def test_no_secret_of_an_account_is_ever_printed() -> None:
+    settings = load_settings(PRODUCTION | {"FANGPIN_ACCOUNTS": json.dumps([further()])})
+    assert settings.masked()["FANGPIN_ACCOUNTS"] == "***"
+    shown = (settings.masked(), settings, settings.accounts, *settings.accounts, settings.model_dump())
+    for text in map(repr, shown):
+        assert "hush" not in text
+        assert "c" * 43 not in text
+        assert "h" * 43 not in text

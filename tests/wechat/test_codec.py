@@ -408,17 +408,47 @@ def test_nested_elements_are_kept() -> None:
     assert pictures.fields["SendPicsInfo"] == {"Count": "1", "PicList": {"item": [{"PicMd5Sum": "m"}]}}
 
 
-def test_two_subscription_receipts_within_one_second_differ() -> None:
-    one, other = (
-        decode_plain(
-            event(
-                "subscribe_msg_sent_event",
-                f"<SubscribeMsgSentEvent><List><MsgID>{number}</MsgID></List></SubscribeMsgSentEvent>",
-            )
-        )
-        for number in (1, 2)
+def wrapped(event_name: str, **item: str) -> bytes:
+    """An event that tells of one template in a list."""
+    listed = "".join(f"<{name}>{value}</{name}>" for name, value in item.items())
+    group = {"subscribe_msg_sent_event": "SubscribeMsgSentEvent"}.get(event_name, "SubscribeMsgPopupEvent")
+    return event(event_name, f"<{group}><List>{listed}</List></{group}>")
+
+
+def withdrawn(openid: str, what: str) -> bytes:
+    return event(
+        "user_authorization_revoke", f"<OpenID>{openid}</OpenID>", f"<RevokeInfo>{what}</RevokeInfo>"
     )
-    assert one.dedup_key != other.dedup_key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            wrapped("subscribe_msg_sent_event", TemplateId="t", MsgID="1"),
+            wrapped("subscribe_msg_sent_event", TemplateId="t", MsgID="2"),
+        ),
+        (
+            wrapped("subscribe_msg_popup_event", TemplateId="t1", SubscribeStatusString="accept"),
+            wrapped("subscribe_msg_popup_event", TemplateId="t2", SubscribeStatusString="accept"),
+        ),
+        (
+            wrapped("subscribe_msg_popup_event", TemplateId="t", SubscribeStatusString="accept"),
+            wrapped("subscribe_msg_change_event", TemplateId="t", SubscribeStatusString="reject"),
+        ),
+        (
+            event("wxa_media_check", "<trace_id>967e945cd8a3e458</trace_id>"),
+            event("wxa_media_check", "<trace_id>967e945cd8a3e459</trace_id>"),
+        ),
+        (withdrawn("oOne", "205"), withdrawn("oOther", "205")),
+        (withdrawn("oOne", "205"), withdrawn("oOne", "206")),
+        (event("user_authorization_revoke"), event("user_authorization_cancellation")),
+    ],
+    ids=["receipts", "templates", "consent and withdrawal", "media", "people", "rights", "kinds"],
+)
+def test_events_within_one_second_differ_where_their_effects_do(one: bytes, other: bytes) -> None:
+    assert decode_plain(one).dedup_key != decode_plain(other).dedup_key
+    assert decode_plain(one).dedup_key == decode_plain(one).dedup_key
 
 
 def test_echo() -> None:

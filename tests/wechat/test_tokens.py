@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
+from tests.wechat.canned import AwayRedis, no_pause
 from wechat.errcodes import Disposition
 from wechat.http import HttpPool
 from wechat.tokens import FORCED_A_DAY, Tokens, TokenUnavailable
@@ -85,24 +85,6 @@ async def platform() -> AsyncIterator[Platform]:
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[HttpPool]:
-    made = HttpPool()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    made = Redis.from_url(redis_url)
-    yield made
-    await made.aclose()
-
-
-async def no_pause(_seconds: float) -> None:
-    await asyncio.sleep(0)
-
-
-@pytest.fixture
 def make(platform: Platform, pool: HttpPool, redis: Redis) -> Callable[..., Tokens]:
     def made(**changes: Any) -> Tokens:
         settings = {"redis": redis, "sleep": no_pause, **changes}
@@ -119,16 +101,6 @@ def make(platform: Platform, pool: HttpPool, redis: Redis) -> Callable[..., Toke
     return made
 
 
-class AwayRedis:
-    """A Redis that nobody can reach."""
-
-    def __getattr__(self, name: str) -> Any:
-        async def fail(*_args: Any, **_kwargs: Any) -> None:
-            raise RedisConnectionError("connection refused")
-
-        return fail
-
-
 async def test_posts_what_the_platform_asks_for(make: Callable[..., Tokens], platform: Platform) -> None:
     assert await make().get() == platform.token
     assert platform.calls == [{"grant_type": "client_credential", "appid": APP_ID, "secret": SECRET}]
@@ -139,7 +111,7 @@ async def test_own_copy_needs_neither_redis_nor_the_platform(
 ) -> None:
     tokens = make()
     first = await tokens.get()
-    tokens._redis = None
+    tokens._shared._redis = None
     platform.time += 7200 - 301
     assert await tokens.get() == first
     assert len(platform.calls) == 1
@@ -311,7 +283,7 @@ async def test_a_lock_that_was_lost_is_not_released_for_its_new_owner(
     make: Callable[..., Tokens], redis: Redis
 ) -> None:
     await redis.set("lock", "somebody else")
-    await make()._release("lock", "me")
+    await make()._shared._release("lock", "me")
     assert await redis.get("lock") == b"somebody else"
 
 
@@ -340,7 +312,7 @@ async def test_waiting_for_a_dead_owner_is_bounded(
         (b'{"errcode":40013,"errmsg":"invalid appid"}', Disposition.halt),
         (b'{"errcode":40164,"errmsg":"invalid ip 1.2.3.4, not in whitelist"}', Disposition.halt),
         (b'{"errcode":50002,"errmsg":"user limited"}', Disposition.halt),
-        (b'{"errcode":89503,"errmsg":"unknown to the table"}', Disposition.halt),
+        (b'{"errcode":99999,"errmsg":"unknown to the table"}', Disposition.halt),
         (b'{"errcode":45009,"errmsg":"quota"}', Disposition.wait),
         (b'{"errcode":-1,"errmsg":"busy"}', Disposition.retry),
         (b"<html>busy</html>", Disposition.retry),

@@ -45,7 +45,7 @@ async def address(parts: Parts, key: str) -> str:
     """``staff:id`` of a cadre of the demo, ``person:id`` of anybody else."""
     if not key.startswith(("villager", "extra")):
         return f"staff:{(await staff_of(parts, key))['_id']}"
-    fan = await parts.services.account.fan(f"oDemo_{key}")
+    fan = await parts.services.account.fan(parts.settings.oa_app_id, f"oDemo_{key}")
     assert fan
     return f"person:{fan['person_id']}"
 
@@ -128,6 +128,14 @@ async def apply_events(parts: Parts) -> int:
     while applied := await events.apply_due():
         count += applied
     return count
+
+
+async def carry_and_hear(parts: Parts, phones: Phones) -> int:
+    """`carry`, and then what the platform says of it, so that nothing more is awaited of these messages."""
+    claimed = await carry(parts)
+    await receipts_arrived(phones)
+    await apply_events(parts)
+    return claimed
 
 
 async def receipts_arrived(phones: Phones) -> None:

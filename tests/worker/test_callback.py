@@ -16,12 +16,13 @@ from wechatpy.crypto import PrpCrypto
 from casework.account.model import PlatformEvent
 from server.app import Running
 from server.clock import SharedClock
+from server.migrate import default_answers
 from server.parts import Parts, parts_for
 from server.settings import Settings, load_settings
 from tests.support import until
 from tests.worker.helpers import collection
 from wechat.codec import ACK, BODY_LIMIT
-from wechat.simulator.callbacks import XmlValue, from_xml, signature, to_xml
+from wechat.simulator.wire import XmlValue, from_xml, signature, to_xml
 
 PREVIOUS_KEY = "GFEDCBA9876543210zyxwvutsrqponmlkjihgfedcba"
 OTHER_KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
@@ -97,6 +98,7 @@ async def door(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator
     """A service that knows two EncodingAESKeys."""
     changed = settings.model_copy(update={"oa_aes_key_previous": SecretStr(PREVIOUS_KEY)})
     async with parts_for(changed) as parts:
+        await parts.stores.account.add_missing_answers(default_answers(settings.oa_app_id))
         running = Running(parts)
         yield Door(http, parts)
         await running.close()

@@ -29,8 +29,8 @@ VILLAGE = "431021101201"
 @pytest.fixture(autouse=True)
 def one_call_a_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client's own short repeats are switched off."""
-    monkeypatch.setattr("wechat.client.BUSY_PAUSES", ())
-    monkeypatch.setattr("wechat.client.UNREACHABLE_PAUSES", ())
+    monkeypatch.setattr("wechat.transport.BUSY_PAUSES", ())
+    monkeypatch.setattr("wechat.transport.UNREACHABLE_PAUSES", ())
 
 
 async def said(phones: Phones, who: str, type_: str, **more: Any) -> str:
@@ -42,7 +42,7 @@ async def said(phones: Phones, who: str, type_: str, **more: Any) -> str:
 
 async def fan_of(parts: Parts, key: str) -> dict[str, Any]:
     """What is known of a person in the account."""
-    return dict(await parts.services.account.fan(f"oDemo_{key}") or {})
+    return dict(await parts.services.account.fan(parts.settings.oa_app_id, f"oDemo_{key}") or {})
 
 
 async def kept(parts: Parts) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ async def test_the_code_of_a_village_greets_with_its_name_and_is_remembered(
         assert "这里是白石乡 枫木村的防贫服务码" in await said(phones, key, type_, scene=f"place_{VILLAGE}")
         await apply_events(parts)
         assert (await fan_of(parts, key))["scene"] == VILLAGE
-        await parts.services.account.set_fan(f"oDemo_{key}", scene=None)
+        await parts.services.account.set_fan(parts.settings.oa_app_id, f"oDemo_{key}", scene=None)
     assert [event["event"] for event in await kept(parts)] == ["subscribe", "scan"]
     assert await said(phones, key, "scan", scene="place_000000000000") == ""
     assert await said(phones, key, "scan", scene="something else") == ""
@@ -279,3 +279,49 @@ async def test_an_event_that_cannot_be_applied_is_tried_again_and_holds_up_no_ot
         await move(phones, 301)
         await apply_events(parts)
     assert {event["state"] for event in await kept(parts)} == {"given_up", "applied"}
+
+
+# --- what people take back, and what the platform has looked at --------------------------------------
+
+
+async def test_whoever_gives_up_wechat_is_forgotten(parts: Parts, phones: Phones) -> None:
+    await said(phones, "villager_1", "text", content="你好")
+    await said(phones, "villager_1", "scan", scene=f"place_{VILLAGE}")
+    await apply_events(parts)
+    await parts.services.account.flush()
+    person_id = (await fan_of(parts, "villager_1"))["person_id"]
+    # Two people within one second: the platform is the sender of both events.
+    for key in ("villager_1", "villager_2"):
+        assert await said(phones, key, "user_authorization_cancellation") == ""
+    assert await apply_events(parts) == 2
+    for key in ("villager_1", "villager_2"):
+        fan = await fan_of(parts, key)
+        known = {name: fan.get(name) for name in ("person_id", "scene", "interacted_at", "touched_at")}
+        assert not any(known.values()), key
+    assert await parts.services.account.contact(f"person:{person_id}") == []
+    assert (await fan_of(parts, "villager_3"))["person_id"]
+
+
+async def test_whoever_takes_back_what_they_allowed_signs_in_anew_and_still_gets_messages(
+    parts: Parts, phones: Phones
+) -> None:
+    villager, other = await phones.sign_in("villager_1"), await phones.sign_in("villager_2")
+    await said(phones, "villager_1", "user_authorization_revoke")
+    await apply_events(parts)
+    assert (await villager.call("GET", "/api/session")).status == 401
+    assert (await other.call("GET", "/api/session")).status == 200
+    person_id = (await fan_of(parts, "villager_1"))["person_id"]
+    assert await parts.services.account.contact(f"person:{person_id}")
+
+
+async def test_the_verdict_on_a_picture_is_kept(parts: Parts, phones: Phones) -> None:
+    account, app_id = parts.services.account, parts.settings.oa_app_id
+    for trace_id, suggest in (("trace-1", "pass"), ("trace-2", "risky"), ("trace-3", "review")):
+        await said(phones, "villager_1", "wxa_media_check", trace_id=trace_id, suggest=suggest, app="oa")
+    # What could not be looked at has not passed.
+    unreadable = {"trace_id": "trace-4", "errcode": -1008, "errmsg": "download failed", "result": ""}
+    await said(phones, "villager_1", "wxa_media_check", trace_id="trace-4", app="oa", fields=unreadable)
+    assert await account.verdict(app_id, "trace-1") is None
+    assert await apply_events(parts) == 4
+    found = [await account.verdict(app_id, f"trace-{number}") for number in range(1, 6)]
+    assert found == ["pass", "risky", "review", "review", None]

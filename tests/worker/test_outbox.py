@@ -18,16 +18,20 @@ from tests.support import Phones, until
 from tests.worker.helpers import (
     CUSTOMER,
     TEMPLATE,
+    apply_events,
     at_end,
     calls,
     carry,
+    carry_and_hear,
     carry_until_ended,
     collection,
     fault,
     mend,
     move,
+    move_to,
     notice_of,
     put,
+    receipts_arrived,
     results,
     staff_of,
     working,
@@ -40,8 +44,8 @@ WHO = "villager_1"
 @pytest.fixture(autouse=True)
 def one_call_a_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client's own short repeats are switched off, so that a call here is a try of the outbox."""
-    monkeypatch.setattr("wechat.client.BUSY_PAUSES", ())
-    monkeypatch.setattr("wechat.client.UNREACHABLE_PAUSES", ())
+    monkeypatch.setattr("wechat.transport.BUSY_PAUSES", ())
+    monkeypatch.setattr("wechat.transport.UNREACHABLE_PAUSES", ())
 
 
 @pytest.fixture
@@ -114,25 +118,33 @@ async def test_what_a_refusal_teaches_about_a_person_is_kept_and_spares_the_next
         openid = f"oDemo_{await phones.add_villager(number)}"
         await parts.services.account.meet(parts.settings.oa_app_id, openid, None)
         now = parts.clock.now()
-        await parts.services.account.set_fan(openid, following=True, blocked=False, interacted_at=now)
+        await parts.services.account.set_fan(
+            parts.settings.oa_app_id, openid, following=True, blocked=False, interacted_at=now
+        )
         await fault(phones, errcode=errcode, times=1)
         ids = [await put(parts, f"extra_{number}") for _ in range(2)]
         await carry(parts)
         assert [(await notice_of(parts, id_))["state"] for id_ in ids] == ["inbox", "inbox"], errcode
         assert await results(parts, ids[0]) == [("template", "next")]
         assert await results(parts, ids[1]) == []
-        fan: dict[str, Any] = dict(await parts.services.account.fan(openid) or {})
+        fan: dict[str, Any] = dict(await parts.services.account.fan(parts.settings.oa_app_id, openid) or {})
         assert {name: fan[name] for name in mark} == mark, errcode
     assert (await calls(phones), await calls(phones, CUSTOMER)) == (len(MARKED), 0)
 
 
-async def test_a_closed_customer_window_ends_in_the_inbox(parts: Parts, phones: Phones, window: None) -> None:
-    for errcode in CUSTOMER_CLOSED:
+async def test_a_closed_customer_window_ends_in_the_inbox_and_is_remembered(
+    parts: Parts, phones: Phones
+) -> None:
+    for number, errcode in enumerate(CUSTOMER_CLOSED, 1):
+        await phones.does(WHO, "text", content="你好")
+        await parts.services.account.flush()
         await fault(phones, CUSTOMER, errcode=errcode, times=1)
-        id_ = await put(parts, WHO, "staff_welcome")
+        ids = [await put(parts, WHO, "staff_welcome") for _ in range(2)]
         await carry(parts)
-        assert (await notice_of(parts, id_))["state"] == "inbox", errcode
-        assert await results(parts, id_) == [("template", "next"), ("customer", "next")]
+        assert [(await notice_of(parts, id_))["state"] for id_ in ids] == ["inbox", "inbox"], errcode
+        assert await results(parts, ids[0]) == [("customer", "next")]
+        assert await results(parts, ids[1]) == []
+        assert await calls(phones, CUSTOMER) == number
 
 
 async def test_wrong_content_is_given_up_at_once(parts: Parts, phones: Phones, window: None) -> None:
@@ -155,10 +167,12 @@ async def test_quotas_and_wrong_set_up_wait_for_their_end(parts: Parts, phones: 
         assert await results(parts, id_) == [("template", result)], errcode
         await move(phones, 55)
         assert await carry(parts) == 0
+        assert set(parts.postman.closed().values()) == {"quota" if result == "wait" else "refused"}
         await mend(phones)
         await move(phones, 6)
-        await carry(parts)
-        assert (await notice_of(parts, id_))["state"] == "sent"
+        await carry_and_hear(parts, phones)
+        assert (await notice_of(parts, id_))["state"] == "delivered"
+        assert parts.postman.closed() == {}
         assert await channels_seen(phones) == ["template"] * number
     for result in ("wait", "halt"):
         labels = {"channel": "template", "result": result}
@@ -195,15 +209,38 @@ async def test_a_busy_platform_is_tried_again_with_growing_pauses(parts: Parts, 
     assert await channels_seen(phones) == ["template"]
 
 
-async def test_a_platform_that_stays_busy_leads_to_the_next_channel(
+async def test_a_message_that_fails_while_others_arrive_goes_the_next_way(
+    parts: Parts, phones: Phones, window: None
+) -> None:
+    id_ = await put(parts, WHO)
+    for number in range(len(RETRY_PAUSES) + 1):
+        await fault(phones, errcode=-1, times=1)
+        await carry(parts)
+        if number < len(RETRY_PAUSES):
+            due = (await notice_of(parts, id_))["due_at"]
+            other = await put(parts, "villager_2")
+            await carry_and_hear(parts, phones)
+            assert (await notice_of(parts, other))["state"] == "delivered"
+            await move_to(parts, phones, due.timestamp())
+    assert (await notice_of(parts, id_))["state"] == "sent"
+    assert (await results(parts, id_))[-2:] == [("template", "exhausted"), ("customer", "sent")]
+    assert await channels_seen(phones) == ["customer"]
+
+
+async def test_while_nothing_gets_through_no_message_goes_another_way(
     parts: Parts, phones: Phones, window: None
 ) -> None:
     await fault(phones, errcode=-1)
     id_ = await put(parts, WHO)
-    notice = await carry_until_ended(parts, phones, id_)
-    assert notice["state"] == "sent"
-    assert (await results(parts, id_))[-2:] == [("template", "exhausted"), ("customer", "sent")]
-    assert await calls(phones) == len(RETRY_PAUSES) + 1
+    for _ in range(2 * len(RETRY_PAUSES)):
+        await carry(parts)
+        await move_to(parts, phones, (await notice_of(parts, id_))["due_at"].timestamp())
+    assert set(await results(parts, id_)) == {("template", "retry")}
+    assert await calls(phones) == 2 * len(RETRY_PAUSES)
+    await mend(phones)
+    await carry(parts)
+    assert (await notice_of(parts, id_))["state"] == "sent"
+    assert await channels_seen(phones) == ["template"]
 
 
 # --- lost answers and crashes: once on the phone ---------------------------------------------------
@@ -234,6 +271,9 @@ async def test_a_lost_answer_brings_one_message(
             # The message arrives after nobody waits for the answer any more.
             await phones.arrived(WHO, number)
         assert (await carry_until_ended(parts, phones, id_))["state"] == "sent", what
+        await receipts_arrived(phones)
+        await apply_events(parts)
+        assert (await notice_of(parts, id_))["state"] == "delivered", what
         assert await channels_seen(phones) == ["template"] * number, what
         assert await calls(phones) == 2 * number
 
@@ -376,7 +416,7 @@ async def test_the_oldest_due_goes_first(parts: Parts, phones: Phones) -> None:
     ids = [await put(parts, key) for key in (WHO, "villager_2", "villager_3")]
     for id_, age in zip(ids, (1, 3, 2), strict=True):
         due = parts.clock.now() - timedelta(minutes=age)
-        await collection(parts, "notices").update_one({"_id": id_}, {"$set": {"due_at": due}})
+        await collection(parts, "notices").update_one({"_id": id_}, {"$set": {"first_due_at": due}})
     claimed = [n["_id"] for bundle in await parts.postman.claim(2) for n in bundle.notices]
     assert sorted(claimed) == sorted(ids[1:])
     assert await calls(phones) == 0
@@ -389,7 +429,7 @@ async def test_what_does_not_reach_a_cadre_goes_up_and_stays_in_their_inbox(
     parts: Parts, phones: Phones, place: str
 ) -> None:
     await phones.does("grid_1", "unsubscribe")
-    await parts.services.account.set_fan("oDemo_grid_1", following=False)
+    await parts.services.account.set_fan(parts.settings.oa_app_id, "oDemo_grid_1", following=False)
     areas = (await parts.services.regions.get(place))["areas"]
     id_ = await put(parts, "grid_1", areas=areas)
     async with working(parts):
@@ -415,7 +455,7 @@ async def test_word_of_a_cadre_without_a_phone_goes_up_and_never_down(
         "township_1": {"GB0001", "GB0002"},
         "supervisor_1": set(),
     }.items():
-        await parts.services.account.set_fan(f"oDemo_{key}", following=False)
+        await parts.services.account.set_fan(parts.settings.oa_app_id, f"oDemo_{key}", following=False)
         await put(parts, key, areas=areas)
         await carry(parts)
         words = collection(parts, "notices").find({"kind": "staff_unreachable"})

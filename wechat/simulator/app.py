@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import random
+from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from wechat.simulator import control, page, platform
+from wechat.simulator import control, docs, knobs, oauth, page, platform
 from wechat.simulator.config import Clock, SimulatorConfig
 from wechat.simulator.limits import MEMORY
 from wechat.simulator.world import World
+from wechat.simulator.worlds import Worlds
 
 log = logging.getLogger(__name__)
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def _log_call(handler: RequestHandler) -> None:
@@ -29,24 +32,47 @@ def _log_call(handler: RequestHandler) -> None:
         )
 
 
-def make_app(config: SimulatorConfig, clock: Clock, *, rng: random.Random | None = None) -> Application:
-    """Return the simulator's web application; its `World` is in `settings["world"]`.
+def make_app(
+    config: SimulatorConfig,
+    clock: Clock,
+    *further: SimulatorConfig,
+    rng: random.Random | None = None,
+) -> Application:
+    """Return the simulator's web application; its `Worlds` are in `settings["worlds"]`.
 
     Arguments:
-        config: credentials and settings.
+        config: credentials and settings of the first account, and where to listen.
         clock: the demo's time, moved by `POST /_sim/clock`.
-        rng: draws faults with a rate below 1; a seeded one makes a run repeatable.
+        further: more accounts, each a world of its own; whoever is in two of them has one `unionid`.
+        rng: draws the first account's faults with a rate below 1; a seeded one makes a run repeatable.
+
+    Raises:
+        ValueError: two accounts share an app id.
     """
-    world = World(config, clock, rng or random.Random())
-    with_world: dict[str, Any] = {"world": world}
+    worlds = Worlds(
+        [
+            World(config, clock, rng or random.Random()),
+            *(World(other, clock, random.Random()) for other in further),
+        ]
+    )
+    acting: dict[str, Any] = {"worlds": worlds}
     return Application(
         [
-            *((path, handler, {"path": str(page.STATIC)}) for path, handler in page.routes),
-            *((path, handler, with_world) for path, handler in control.routes),
-            *((path, handler, with_world) for path, handler in platform.routes),
+            *page.routes,
+            *(
+                (path, handler, acting)
+                for path, handler in (
+                    *knobs.routes,
+                    *control.routes,
+                    *docs.routes,
+                    *oauth.routes,
+                    *platform.routes,
+                )
+            ),
         ],
         log_function=_log_call,
-        world=world,
+        template_path=str(TEMPLATES),
+        worlds=worlds,
     )
 
 
@@ -57,12 +83,14 @@ class RunningSimulator:
         port: the TCP port it listens on.
         url: its address without a slash at the end.
         app: the web application.
-        world: what it simulates, for whoever runs it in the same process.
+        world: what it simulates, for whoever runs it in the same process; of several accounts the first.
+        worlds: all accounts by their app id.
     """
 
     def __init__(self, app: Application, server: HTTPServer, address: str, port: int) -> None:
         self.app = app
-        self.world: World = app.settings["world"]
+        self.worlds: dict[str, World] = app.settings["worlds"].by_app_id
+        self.world: World = app.settings["worlds"].first
         self.port = port
         self.url = f"http://{address}:{port}"
         self._server = server
@@ -70,20 +98,27 @@ class RunningSimulator:
     async def close(self) -> None:
         """Stop listening, end all connections and stop the callbacks that are on their way."""
         self._server.stop()
-        self.world.close()
-        await self.world.deliverer.close()
+        for world in self.worlds.values():
+            world.close()
+            await world.deliverer.close()
         await self._server.close_all_connections()
 
 
 async def serve(
-    config: SimulatorConfig, clock: Clock, *, rng: random.Random | None = None
+    config: SimulatorConfig,
+    clock: Clock,
+    *further: SimulatorConfig,
+    rng: random.Random | None = None,
 ) -> RunningSimulator:
     """Start a simulator on the running event loop and return it.
 
+    Arguments are those of `make_app`.
+
     Raises:
         OSError: the port is taken or the address is not this machine's.
+        ValueError: two accounts share an app id.
     """
-    app = make_app(config, clock, rng=rng)
+    app = make_app(config, clock, *further, rng=rng)
     sockets = bind_sockets(config.port, config.address)
     server = HTTPServer(
         app, max_body_size=MEMORY.request_body_bytes, max_buffer_size=MEMORY.request_body_bytes

@@ -1,13 +1,11 @@
-"""Callbacks to the service: signed, encrypted, timed and tried again as the platform does.
+"""Callbacks to the service: delivered, timed and tried again as the platform does.
 
-Source: 接收普通消息, 接收事件推送, 被动回复用户消息 and 消息加解密说明 in the platform's documentation.
+Source: 接收普通消息, 接收事件推送 and 被动回复用户消息 in the platform's documentation.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 import secrets
 from collections import deque
 from collections.abc import Coroutine, Mapping
@@ -15,74 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from lxml import etree
-from wechatpy.crypto import PrpCrypto, WeChatCrypto
-from wechatpy.exceptions import InvalidAppIdException
 
-from wechat.simulator.config import CallbackMode, Clock, SimulatorConfig
+from wechat.simulator.config import Clock, SimulatorConfig
 from wechat.simulator.limits import MEMORY, PLATFORM
+from wechat.simulator.tokens import AppKind
+from wechat.simulator.wire import Address, WrongAnswer, XmlValue
 
-XmlValue = str | int | float | Mapping[str, Any] | list[Any]
-# XML 1.0 has no way at all to write these, so the platform cannot carry them either.
-NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# A reply of another type is refused by the platform ("该公众号提供的服务出现故障").
-REPLY_TYPES = ("text", "image", "voice", "video", "music", "news", "transfer_customer_service")
-# Both mean "received, nothing to say" (source: 被动回复用户消息, 特别强调).
-NOTHING_TO_SAY = ("", "success")
-
-
-def to_xml(fields: Mapping[str, XmlValue], tag: str = "xml") -> str:
-    """Write fields as the platform's XML: text in CDATA, numbers bare, a list as repeated `item`s."""
-    return f"<{tag}>{''.join(_element(key, value) for key, value in fields.items())}</{tag}>"
-
-
-def _element(key: str, value: XmlValue) -> str:
-    if isinstance(value, Mapping):
-        return to_xml(value, key)
-    if isinstance(value, list):
-        return f"<{key}>{''.join(_element('item', item) for item in value)}</{key}>"
-    if isinstance(value, int | float):
-        return f"<{key}>{value}</{key}>"
-    text = NOT_XML.sub("", str(value)).replace("]]>", "]]]]><![CDATA[>")
-    return f"<{key}><![CDATA[{text}]]></{key}>"
-
-
-def from_xml(text: str) -> dict[str, Any]:
-    """Read the platform's XML into a dictionary; elements that repeat or are called `item` become a list.
-
-    Raises:
-        WrongAnswer: the text is not XML of that kind, or declares a document type.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, huge_tree=False)
-    try:
-        root = etree.fromstring(text.encode(), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise WrongAnswer("the answer is neither 'success' nor XML") from error
-    if root.getroottree().docinfo.doctype:
-        raise WrongAnswer("the answer declares a document type")
-    read = _read(root)
-    if root.tag != "xml" or not isinstance(read, dict):
-        raise WrongAnswer("the answer's XML has no <xml> with fields")
-    return read
-
-
-def _read(element: Any) -> Any:
-    children = list(element)
-    if not children:
-        return element.text or ""
-    if all(child.tag == "item" for child in children):
-        return [_read(child) for child in children]
-    return {child.tag: _read(child) for child in children}
-
-
-def signature(*parts: str) -> str:
-    """Return the SHA1 of the sorted parts, in hexadecimal (source: 接入指南, 校验签名)."""
-    # The platform prescribes SHA1.
-    return hashlib.sha1("".join(sorted(parts)).encode(), usedforsecurity=False).hexdigest()
-
-
-class WrongAnswer(Exception):
-    """The service answered something that the platform would not accept; the text says what."""
+Fields = Mapping[str, XmlValue]
 
 
 @dataclass(frozen=True)
@@ -122,35 +59,61 @@ class Deliverer:
     """Sends callbacks over one kept-alive session, and receipts in the background.
 
     Arguments:
-        config: credentials, timeouts and the first callback URL and mode.
+        config: time-outs, and the addresses callbacks go to at first.
         clock: stamps and signs with the demo's time.
+
+    Attributes:
+        addresses: where the callbacks of each application go; changed at run time by `/_sim/config`.
+        receipts: what became of everything that was queued.
     """
 
     def __init__(self, config: SimulatorConfig, clock: Clock) -> None:
-        self.url = config.callback_url
-        self.mode: CallbackMode = config.callback_mode
+        self.addresses: dict[AppKind, Address] = {
+            "oa": Address(
+                app_id=config.oa_app_id,
+                username=config.oa_username,
+                token=config.oa_token,
+                aes_key=config.oa_aes_key,
+                url=config.callback_url,
+                mode=config.callback_mode,
+            ),
+            "mp": Address(
+                app_id=config.mp_app_id,
+                username=config.mp_username,
+                token=config.mp_token,
+                aes_key=config.mp_aes_key,
+                url=config.mp_callback_url,
+                mode=config.callback_mode,
+            ),
+        }
         self.receipts = Counters()
         self._config = config
         self._clock = clock
-        self._crypto = WeChatCrypto(config.oa_token, config.oa_aes_key, config.oa_app_id)
         self._session: aiohttp.ClientSession | None = None
-        self._waiting: deque[tuple[str, Mapping[str, XmlValue]]] = deque()
+        self._waiting: deque[tuple[AppKind, Fields]] = deque()
+        self._timers: set[asyncio.TimerHandle] = set()
         self._workers: set[asyncio.Task[None]] = set()
-        self._jobs: set[asyncio.Task[list[Delivery]]] = set()
+        self._jobs: set[asyncio.Task[Any]] = set()
 
-    def queue_receipt(self, openid: str, fields: Mapping[str, XmlValue]) -> None:
-        """Have an event delivered in the background; returns at once."""
-        if self.url is None:
+    def queue(self, app: AppKind, fields: Fields, *, delay_ms: float = 0, copies: int = 1) -> None:
+        """Have an event delivered in the background, `copies` times; returns at once.
+
+        Arguments:
+            app: whose callback takes it; without an address there nothing is queued.
+            fields: the whole message.
+            delay_ms: real time to wait first, in milliseconds.
+            copies: how many times the same event is delivered.
+        """
+        if self.addresses[app].url is None:
             return
-        self.receipts.queued += 1
-        if len(self._waiting) >= MEMORY.receipts_waiting:
-            self.receipts.dropped += 1
-            return
-        self._waiting.append((openid, fields))
-        if len(self._workers) < self._config.receipt_concurrency:
-            worker = asyncio.get_running_loop().create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+        for _ in range(copies):
+            self.receipts.queued += 1
+            if self.receipts_pending > MEMORY.receipts_waiting:
+                self.receipts.dropped += 1
+            elif delay_ms > 0:
+                self._later(delay_ms / 1000, app, fields)
+            else:
+                self._now(app, fields)
 
     @property
     def receipts_pending(self) -> int:
@@ -164,22 +127,21 @@ class Deliverer:
         job.add_done_callback(self._jobs.discard)
         return job
 
-    async def deliver(self, openid: str, fields: Mapping[str, XmlValue]) -> Delivery:
+    async def deliver(self, app: AppKind, fields: Fields) -> Delivery:
         """Deliver a callback, with up to three tries if it times out, breaks or is answered wrongly.
 
         Arguments:
-            openid: the official-account openid of the person it is about.
+            app: whose callback takes it.
             fields: the message's fields, `ToUserName` and so on.
         """
-        delivery = Delivery()
-        xml = to_xml(fields)
+        delivery, address = Delivery(), self.addresses[app]
         for number in range(PLATFORM.callback_tries):
-            url = self.url
+            url = address.url
             if url is None:
                 break
             if number and delivery.tries[-1].ms < self._config.callback_timeout_ms:
                 await asyncio.sleep(self._config.callback_retry_pause_ms / 1000)
-            attempt, reply = await self._try(url, openid, xml)
+            attempt, reply = await self._try(address, url, fields)
             delivery.tries.append(attempt)
             if attempt.error is None:
                 delivery.accepted = True
@@ -187,16 +149,17 @@ class Deliverer:
                 break
         return delivery
 
-    async def verify_url(self) -> Try:
+    async def verify_url(self, app: AppKind) -> Try:
         """Ask what the platform asks when a URL is set: the callback must answer the bare `echostr`."""
+        address = self.addresses[app]
+        if address.url is None:
+            return Try(None, 0, None, "no callback URL is set")
+        query = address.query(self._clock.time())
+        query["echostr"] = str(secrets.randbelow(10**19))
         loop = asyncio.get_running_loop()
         started = loop.time()
-        if self.url is None:
-            return Try(None, 0, None, "no callback_url is set")
-        query = self._signed_query()
-        query["echostr"] = str(secrets.randbelow(10**19))
         try:
-            async with self._open_session().get(self.url, params=query, allow_redirects=False) as response:
+            async with self._open_session().get(address.url, params=query, allow_redirects=False) as response:
                 body = await response.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Try(None, _ms(loop.time() - started), None, type(error).__name__)
@@ -207,6 +170,9 @@ class Deliverer:
 
     async def close(self) -> None:
         """Stop what is on its way and close the session."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
         tasks = [*self._workers, *self._jobs]
         for task in tasks:
             task.cancel()
@@ -215,12 +181,26 @@ class Deliverer:
             await self._session.close()
             self._session = None
 
+    def _later(self, seconds: float, app: AppKind, fields: Fields) -> None:
+        def due() -> None:
+            self._timers.discard(timer)
+            self._now(app, fields)
+
+        timer = asyncio.get_running_loop().call_later(seconds, due)
+        self._timers.add(timer)
+
+    def _now(self, app: AppKind, fields: Fields) -> None:
+        self._waiting.append((app, fields))
+        if len(self._workers) < self._config.receipt_concurrency:
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
     async def _work(self) -> None:
         # A worker ends when nothing waits; the next receipt starts another, so an idle simulator has no
         # tasks.
         while self._waiting:
-            openid, fields = self._waiting.popleft()
-            delivery = await self.deliver(openid, fields)
+            delivery = await self.deliver(*self._waiting.popleft())
             if delivery.accepted:
                 self.receipts.accepted += 1
             else:
@@ -236,27 +216,9 @@ class Deliverer:
             )
         return self._session
 
-    def _signed_query(self) -> dict[str, str]:
-        timestamp = str(int(self._clock.time()))
-        nonce = str(secrets.randbelow(2_000_000_000))
-        return {
-            "signature": signature(self._config.oa_token, timestamp, nonce),
-            "timestamp": timestamp,
-            "nonce": nonce,
-        }
-
-    async def _try(self, url: str, openid: str, xml: str) -> tuple[Try, dict[str, Any] | None]:
+    async def _try(self, address: Address, url: str, fields: Fields) -> tuple[Try, dict[str, Any] | None]:
         # Every try is signed anew; the message inside, with its MsgId and CreateTime, stays the same.
-        query = self._signed_query()
-        query["openid"] = openid
-        body = xml
-        if self.mode == "safe":
-            encrypted = PrpCrypto(self._crypto.key).encrypt(xml, self._config.oa_app_id).decode()
-            query["encrypt_type"] = "aes"
-            query["msg_signature"] = signature(
-                self._config.oa_token, query["timestamp"], query["nonce"], encrypted
-            )
-            body = to_xml({"ToUserName": self._config.oa_username, "Encrypt": encrypted})
+        query, body = address.write(fields, self._clock.time())
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
@@ -274,40 +236,10 @@ class Deliverer:
         if response.status != 200:
             return Try(response.status, ms, text, f"HTTP status {response.status}"), None
         try:
-            reply = self._read_reply(text, openid)
+            reply = address.read(text, query["openid"], self._clock.time())
         except WrongAnswer as wrong:
             return Try(response.status, ms, text, str(wrong)), None
         return Try(response.status, ms, text if reply is None else reply), reply
-
-    def _read_reply(self, text: str, openid: str) -> dict[str, Any] | None:
-        if text.strip() in NOTHING_TO_SAY:
-            return None
-        reply = from_xml(text)
-        if self.mode == "safe":
-            reply = self._decrypt(reply)
-        for key, expected in (("ToUserName", openid), ("FromUserName", self._config.oa_username)):
-            if reply.get(key) != expected:
-                raise WrongAnswer(f"the reply's {key} is not the one of the message")
-        if reply.get("MsgType") not in REPLY_TYPES:
-            raise WrongAnswer("the reply's MsgType is unknown")
-        return reply
-
-    def _decrypt(self, envelope: dict[str, Any]) -> dict[str, Any]:
-        try:
-            parts = [str(envelope[key]) for key in ("TimeStamp", "Nonce", "Encrypt")]
-            signed = str(envelope["MsgSignature"])
-        except KeyError as missing:
-            raise WrongAnswer(f"the encrypted reply has no {missing.args[0]}") from missing
-        if not secrets.compare_digest(signature(self._config.oa_token, *parts).encode(), signed.encode()):
-            raise WrongAnswer("the encrypted reply's MsgSignature is wrong")
-        try:
-            inner = PrpCrypto(self._crypto.key).decrypt(parts[2], self._config.oa_app_id)
-        except InvalidAppIdException as error:
-            raise WrongAnswer("the reply is encrypted for another application") from error
-        # Garbage under the key shows as any of a dozen errors of base64, padding, struct and text.
-        except Exception as error:
-            raise WrongAnswer("the reply does not decrypt with the account's key") from error
-        return from_xml(inner)
 
 
 def _ms(seconds: float) -> float:

@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
-CallbackMode = Literal["safe", "plain"]
+CallbackMode = Literal["safe", "compatible", "plain"]
 CALLBACK_MODES: tuple[str, ...] = get_args(CallbackMode)
 
 # A short label for the phones' page and the EventKey that the platform sends when it is pressed.
@@ -35,9 +35,13 @@ class SimulatorConfig:
         oa_token, oa_aes_key: what signs and encrypts its callbacks (the key is WeChat's EncodingAESKey,
             43 characters).
         oa_username: the account's original id (`gh_…`), the `ToUserName` of its callbacks.
-        mp_app_id, mp_secret: credentials of the mini program.
-        callback_url: where callbacks are delivered; None delivers nothing.
-        callback_mode: "safe" encrypts callbacks, "plain" does not.
+        callback_url: where its callbacks are delivered; None delivers nothing.
+        callback_mode: "safe" encrypts callbacks, "plain" does not, "compatible" carries both.
+        mp_app_id, mp_secret: credentials of the mini program; empty for an account without one.
+        mp_token, mp_aes_key, mp_username, mp_callback_url: the same four of the mini program, whose events go
+            to an address of their own; without a URL they are not delivered.
+        oauth_domain: the one domain (with its port, if it has one) that the account's authorisation pages may
+            lead back to; None allows every domain.
         latency_ms: time added before any platform path answers or has an effect.
         callback_timeout_ms: how long a callback may take before it is tried again.
         callback_retry_pause_ms: pause between two tries of a callback that was refused at once.
@@ -46,7 +50,8 @@ class SimulatorConfig:
         menu: (label, EventKey) pairs that the phones show until the service has created a menu.
 
     Raises:
-        ValueError: the AES key is not an EncodingAESKey, or the mode is unknown.
+        ValueError: an AES key is not an EncodingAESKey, the mode is unknown, or the mini program has a
+            callback URL without a token.
     """
 
     port: int
@@ -54,8 +59,13 @@ class SimulatorConfig:
     oa_secret: str = field(repr=False)
     oa_token: str = field(repr=False)
     oa_aes_key: str = field(repr=False)
-    mp_app_id: str
-    mp_secret: str = field(repr=False)
+    mp_app_id: str = ""
+    mp_secret: str = field(default="", repr=False)
+    mp_token: str = field(default="", repr=False)
+    mp_aes_key: str = field(default="", repr=False)
+    mp_username: str = "gh_ba9876543210"
+    mp_callback_url: str | None = None
+    oauth_domain: str | None = None
     address: str = "127.0.0.1"
     oa_username: str = "gh_0123456789ab"
     callback_url: str | None = None
@@ -68,11 +78,25 @@ class SimulatorConfig:
     menu: tuple[tuple[str, str], ...] = DEFAULT_MENU
 
     def __post_init__(self) -> None:
-        try:
-            key = base64.b64decode(self.oa_aes_key + "=")
-        except binascii.Error as error:
-            raise ValueError("oa_aes_key is not base64 text of 43 characters") from error
-        if len(self.oa_aes_key) != 43 or len(key) != 32:
-            raise ValueError("oa_aes_key must have 43 characters that decode to 32 bytes")
+        check_aes_key(self.oa_aes_key)
+        if self.mp_callback_url is not None:
+            if not self.mp_token:
+                raise ValueError("mp_callback_url needs mp_token")
+            check_aes_key(self.mp_aes_key)
         if self.callback_mode not in CALLBACK_MODES:
             raise ValueError(f"callback_mode must be one of {CALLBACK_MODES}")
+
+
+def check_aes_key(text: str) -> str:
+    """Return the EncodingAESKey given.
+
+    Raises:
+        ValueError: it is not 43 characters of base64 that decode to 32 bytes.
+    """
+    try:
+        key = base64.b64decode(text + "=", validate=True)
+    except binascii.Error as error:
+        raise ValueError("an EncodingAESKey is base64 text of 43 characters") from error
+    if len(text) != 43 or len(key) != 32:
+        raise ValueError("an EncodingAESKey has 43 characters that decode to 32 bytes")
+    return text

@@ -1,272 +1,51 @@
 """`/_sim/`: how tests and demos drive the simulator and read what happened.
 
 Every answer is JSON. Bad input is answered 400 and an unknown person 404, both as
-`{"error": code, "message": words}`. Pages on other ports may call these paths.
+`{"error": code, "message": words}`. Pages on other ports may call these paths. With several accounts,
+`?app_id=` says which is meant; without it, it is the first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from datetime import UTC
+from typing import Any, ClassVar
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError
 
-from wechat.simulator.base import WorldHandler
+from wechat.simulator.base import ControlHandler, Refused, bad_request
+from wechat.simulator.bodies import (
+    ClockBody,
+    ConfigBody,
+    EventBody,
+    FaultBody,
+    ResetBody,
+    TemplateBody,
+    UserBody,
+    VerifyBody,
+)
 from wechat.simulator.callbacks import Delivery
-from wechat.simulator.config import CallbackMode
-from wechat.simulator.events import KINDS, CannotHappen, Deed, begin
-from wechat.simulator.state import DropWhen, Entry, Person, Template, instant
-from wechat.simulator.world import RESET_BY_DEFAULT, RESETTABLE
+from wechat.simulator.doing import CannotHappen, begin
+from wechat.simulator.limits import MEMORY
+from wechat.simulator.state import Entry, Template, instant
+from wechat.simulator.world import RESET_BY_DEFAULT, RESETTABLE, Receipts
 
 HEARTBEAT_SECONDS = 15
 LONGEST_WAIT_SECONDS = 60
 PAGE_OF_PEOPLE = 1_000
 
-Body = TypeVar("Body", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """A request body in which an unknown field is a mistake."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class UserBody(Strict):
-    """A person: `POST /_sim/users`."""
-
-    nickname: str = Field(min_length=1, max_length=64)
-    name: str | None = Field(None, max_length=64)
-    role_hint: str | None = Field(None, max_length=32)
-    phone: str | None = Field(None, max_length=20)
-    follow: bool = True
-    openid: str | None = Field(None, min_length=1, max_length=64)
-    mp_openid: str | None = Field(None, min_length=1, max_length=64)
-    unionid: str | None = Field(None, min_length=1, max_length=64)
-
-
-class EventBody(Strict):
-    """What a person does: `POST /_sim/events`.
-
-    `duplicate` is how many more times the same message is delivered after the first, `concurrent` delivers
-    all copies at once, and `wait: false` answers 202 before the account has.
-    """
-
-    openid: str
-    type: str
-    key: str = ""
-    content: str = ""
-    scene: str | int = ""
-    latitude: float = 0
-    longitude: float = 0
-    label: str = ""
-    fields: dict[str, Any] | None = None
-    duplicate: int = Field(0, ge=0, le=100)
-    concurrent: bool = False
-    wait: bool = True
-
-    @field_validator("type")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in KINDS:
-            raise ValueError(f"must be one of {', '.join(KINDS)}")
-        return value
-
-
-class FaultBody(Strict):
-    """Something that goes wrong on a platform path: `POST /_sim/faults`.
-
-    Arguments:
-        path: the platform's path, or `*` for all.
-        errcode, errmsg: answer this error code, without effect.
-        http_status: answer this HTTP status, without effect.
-        html: answer an HTML page instead of JSON, without effect.
-        latency_ms: wait this long first; alone, the call goes on as usual afterwards.
-        drop: close the connection without answering: true or "before" without effect, "after" with its
-        effect. refuse: tear the connection down at once, without effect.
-        rate: how likely each call is hit, 0 to 1.
-        times: how many calls are hit before the fault ends; without it, until it is removed.
-        appid: hit only this application's calls.
-    """
-
-    path: str = Field(min_length=1)
-    errcode: int | None = None
-    errmsg: str | None = None
-    http_status: int | None = Field(None, ge=200, le=599)
-    html: bool = False
-    latency_ms: float = Field(0, ge=0, le=600_000)
-    drop: DropWhen | None = None
-    refuse: bool = False
-    rate: float = Field(1, ge=0, le=1)
-    times: int | None = Field(None, ge=1)
-    appid: str | None = None
-
-    @field_validator("path")
-    @classmethod
-    def _rooted(cls, value: str) -> str:
-        return value if value.startswith(("/", "*")) else f"/{value}"
-
-    @field_validator("drop", mode="before")
-    @classmethod
-    def _when(cls, value: Any) -> Any:
-        return {True: "before", False: None}.get(value, value) if isinstance(value, bool) else value
-
-    @model_validator(mode="after")
-    def _says_something(self) -> FaultBody:
-        if not (
-            self.errcode is not None
-            or self.http_status is not None
-            or self.html
-            or self.latency_ms
-            or self.drop
-            or self.refuse
-        ):
-            raise ValueError("give one of errcode, http_status, html, latency_ms, drop, refuse")
-        return self
-
-
-class ClockBody(Strict):
-    """How to move the clock: `POST /_sim/clock`, with exactly one of the two."""
-
-    advance_seconds: float | None = None
-    set: datetime | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> ClockBody:
-        if (self.advance_seconds is None) == (self.set is None):
-            raise ValueError("give either advance_seconds or set")
-        if self.set is not None and self.set.tzinfo is None:
-            raise ValueError("set needs an offset, for example 2026-01-31T09:00:00+08:00")
-        return self
-
-
-class ConfigBody(Strict):
-    """What can be changed at run time: `POST /_sim/config`."""
-
-    callback_url: str | None = None
-    callback_mode: CallbackMode | None = None
-    latency_ms: float | None = Field(None, ge=0, le=600_000)
-
-    @field_validator("callback_url")
-    @classmethod
-    def _http(cls, value: str | None) -> str | None:
-        if value is not None and (
-            urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc
-        ):
-            raise ValueError("must be an http or https URL, or null to deliver nothing")
-        return value
-
-
-class TemplateBody(Strict):
-    """A message template: `POST /_sim/templates`; `content` has lines such as `编号:{{thing1.DATA}}`."""
-
-    app_id: str | None = None
-    template_id: str = Field(min_length=1, max_length=128)
-    title: str = Field(max_length=128)
-    content: str = Field(max_length=4096)
-
-
-class ResetBody(Strict):
-    """What to forget: `POST /_sim/reset`; without `only` everything but the tokens."""
-
-    only: (
-        list[Literal["users", "inbox", "calls", "faults", "templates", "codes", "menu", "tokens"]] | None
-    ) = None
-
-
-class Refused(HTTPError):
-    """An answer other than success, whose words are shown to the caller."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(status)
-        self.words = words
-
-
-class ControlHandler(WorldHandler):
-    """What all control handlers share: JSON both ways, errors in words, and calls from other origins."""
-
-    def set_default_headers(self) -> None:
-        """Let demo pages on other ports call the control paths; nothing here is anybody's secret."""
-        self.set_header("Access-Control-Allow-Origin", "*")
-        self.set_header("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS")
-        self.set_header("Access-Control-Allow-Headers", "Content-Type")
-        self.set_header("Cache-Control", "no-store")
-
-    def options(self) -> None:
-        """Answer a browser that asks before it calls."""
-        self.set_status(204)
-        self.finish()
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer an error as JSON; what went wrong inside is logged, not shown."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        words = error.words if isinstance(error, Refused) else self._reason
-        names = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 409: "conflict"}
-        self.answer({"error": names.get(status_code, "internal"), "message": words})
-
-    def answer(self, payload: Any, status: int | None = None) -> None:
-        """Finish with a JSON body, and with a status where one is given."""
-        if status is not None:
-            self.set_status(status)
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(orjson.dumps(payload))
-
-    def body(self, model: type[Body]) -> Body:
-        """Return the request's JSON body as `model`; an empty body is an empty object.
-
-        Raises:
-            HTTPError: 400 that names every wrong field.
-        """
-        try:
-            return model.model_validate(orjson.loads(self.request.body or b"{}"))
-        except orjson.JSONDecodeError as error:
-            raise bad_request("the body is not JSON") from error
-        except ValidationError as error:
-            wrong = (
-                f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}"
-                for one in error.errors(include_url=False, include_context=False)
-            )
-            raise bad_request("; ".join(wrong)) from error
-
-    def person(self, openid: str) -> Person:
-        """Return whoever has this id of any of the three kinds.
-
-        Raises:
-            HTTPError: 404 if nobody has.
-        """
-        person = self.world.people.find(openid)
-        if person is None:
-            raise Refused(404, "nobody has this openid")
-        return person
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        """Return a number from the query.
-
-        Raises:
-            HTTPError: 400 if it is no number between `low` and `high`.
-        """
-        text = self.get_query_argument(name, None)
-        try:
-            value = default if text is None else float(text)
-        except ValueError as error:
-            raise bad_request(f"{name} is not a number") from error
-        if not low <= value <= high:
-            raise bad_request(f"{name} must be between {low:g} and {high:g}")
-        return value
-
-
-def bad_request(words: str) -> Refused:
-    """Return a 400 whose words are shown to the caller."""
-    return Refused(400, words)
-
 
 class UsersHandler(ControlHandler):
     """People."""
+
+    says: ClassVar = {
+        "GET": "列出人",
+        "POST": f"新建一个人；任何一个 id 已经有人用，就返回那个人。最多 {MEMORY.people} 人",
+        "DELETE": "删除一个人，连同手机里的消息",
+    }
+    bodies: ClassVar = {"POST": UserBody}
+    queries: ClassVar = {"role_hint": "只列出有这个标记的人", "limit": "最多列出几个", "openid": "删除谁"}
 
     def get(self) -> None:
         """List people in the order they were made; `role_hint`, `openid` (any kind), `limit` narrow it."""
@@ -283,21 +62,33 @@ class UsersHandler(ControlHandler):
 
     def post(self) -> None:
         """Make a person (201), or return whoever already has one of the given ids (200)."""
-        person, new = self.world.add_person(**self.body(UserBody).model_dump())
+        body = self.body(UserBody)
+        if len(self.world.people) >= MEMORY.people and not self._known(body):
+            raise Refused(409, f"there are {MEMORY.people} people already, and that is the most")
+        person, new = self.world.add_person(**body.model_dump())
         self.answer(person.as_json(), 201 if new else 200)
+
+    def delete(self) -> None:
+        """Forget the person with this `openid`."""
+        self.world.remove_person(self.person(self.get_query_argument("openid", "")))
+        self.answer({"ok": True})
+
+    def _known(self, body: UserBody) -> bool:
+        return any(self.world.people.find(one) for one in (body.openid, body.mp_openid, body.unionid) if one)
 
 
 class EventsHandler(ControlHandler):
     """What people do."""
 
+    says: ClassVar = {"POST": "某人做一件事：推送到服务器地址，返回每次尝试和解密后的回复"}
+    bodies: ClassVar = {"POST": EventBody}
+
     async def post(self) -> None:
         """Do it, deliver it to the callback, and answer with the tries and the decoded reply."""
         body = self.body(EventBody)
         person = self.person(body.openid)
-        values = body.model_dump(exclude={"openid", "wait"})
-        deed = Deed(**{**values, "scene": str(values["scene"])})
         try:
-            task = begin(self.world, person, deed)
+            task = begin(self.world, person, body)
         except CannotHappen as error:
             raise bad_request(str(error)) from error
         if not body.wait:
@@ -322,6 +113,12 @@ class LoginCodeHandler(ControlHandler):
     """Single-use codes: for `jscode2session` (kind=login), the account's pages (oauth) or a number
     (phone)."""
 
+    says: ClassVar = {"GET": "得到一个一次性的 code"}
+    queries: ClassVar = {
+        "openid": "谁",
+        "kind": "login 小程序登录（默认），oauth 网页授权，phone 手机号",
+    }
+
     def get(self) -> None:
         """Return {code} for the person with this openid."""
         person = self.person(self.get_query_argument("openid", ""))
@@ -339,6 +136,16 @@ class LoginCodeHandler(ControlHandler):
 
 class InboxHandler(ControlHandler):
     """What arrived on phones, in order."""
+
+    says: ClassVar = {"GET": "手机上收到的消息，按先后", "DELETE": "清空所有手机"}
+    queries: ClassVar = {
+        "openid": "只看谁的",
+        "channel": "只看这一种：template、subscription、customer、reply",
+        "after": "只看 seq 大于它的",
+        "limit": "只看最新的几条",
+        "min": "等到至少有这么多条",
+        "wait_seconds": f"最多等几秒（不超过 {LONGEST_WAIT_SECONDS}）",
+    }
 
     async def get(self) -> None:
         """Return {items}; with `min` and `wait_seconds` not before there are that many or time is over.
@@ -379,6 +186,8 @@ class InboxHandler(ControlHandler):
 class ChatHandler(InboxHandler):
     """The whole chat, with the person's own messages and WeChat's lines."""
 
+    says: ClassVar = {"GET": "完整的会话，包括本人发的和微信的提示", "DELETE": "清空所有手机"}
+
     def belongs(self, entry: Entry) -> bool:
         """Whether an entry is part of the list: all are."""
         return True
@@ -387,6 +196,14 @@ class ChatHandler(InboxHandler):
 class FaultsHandler(ControlHandler):
     """What goes wrong."""
 
+    says: ClassVar = {
+        "GET": "列出生效中的故障，以及各发生了几次",
+        "POST": f"让某些接口出错。最多 {MEMORY.faults} 个",
+        "DELETE": "删除全部故障，或写明这个路径的故障",
+    }
+    bodies: ClassVar = {"POST": FaultBody}
+    queries: ClassVar = {"path": "删除写明这个路径（或前缀）的故障"}
+
     def get(self) -> None:
         """List the faults in force, with how often each has fired."""
         self.answer({"items": [fault.as_json() for fault in self.world.faults.all()]})
@@ -394,6 +211,8 @@ class FaultsHandler(ControlHandler):
     def post(self) -> None:
         """Put a fault in force."""
         values = self.body(FaultBody).model_dump()
+        if len(self.world.faults.all()) >= MEMORY.faults:
+            raise Refused(409, f"there are {MEMORY.faults} faults already, and that is the most")
         self.answer(self.world.faults.add(values.pop("path"), **values).as_json(), 201)
 
     def delete(self) -> None:
@@ -404,6 +223,9 @@ class FaultsHandler(ControlHandler):
 
 class CallsHandler(ControlHandler):
     """What the service asked of the platform."""
+
+    says: ClassVar = {"GET": "各接口被调用了几次、结果如何，以及回执的进度", "DELETE": "重新开始计数"}
+    queries: ClassVar = {"path": "再列出这个接口最近的调用"}
 
     def get(self) -> None:
         """Return exact counts by path and outcome, and with `?path=` the newest calls of that path."""
@@ -432,6 +254,9 @@ class CallsHandler(ControlHandler):
 class ClockHandler(ControlHandler):
     """The demo's time."""
 
+    says: ClassVar = {"GET": "现在的模拟时间", "POST": "拨动时钟"}
+    bodies: ClassVar = {"POST": ClockBody}
+
     def get(self) -> None:
         """Return the present instant."""
         now = self.world.clock.time()
@@ -447,13 +272,17 @@ class ClockHandler(ControlHandler):
             self.world.clock.move(seconds)
         except RuntimeError as error:
             raise Refused(409, "this clock cannot be moved") from error
-        if self.world.stream:
-            self.world.stream.publish("clock", {"unix": self.world.clock.time()})
+        for world in self.worlds:
+            if world.stream:
+                world.stream.publish("clock", {"unix": world.clock.time()})
         self.get()
 
 
 class ConfigHandler(ControlHandler):
     """Settings that can change at run time, and what the phones' page needs to know."""
+
+    says: ClassVar = {"GET": "现在的设置", "POST": "改变给出的设置，其余不变"}
+    bodies: ClassVar = {"POST": ConfigBody}
 
     def get(self) -> None:
         """Return the settings; never a secret."""
@@ -462,42 +291,77 @@ class ConfigHandler(ControlHandler):
     def shown(self) -> dict[str, Any]:
         """Return the settings as this path and the stream show them."""
         world = self.world
+        oa, mp = (world.deliverer.addresses[kind] for kind in ("oa", "mp"))
         return {
-            "callback_url": world.deliverer.url,
-            "callback_mode": world.deliverer.mode,
+            "callback_url": oa.url,
+            "callback_mode": oa.mode,
+            "mp_callback_url": mp.url,
             "latency_ms": world.latency_ms,
+            "receipts": vars(world.receipts),
+            "oauth_domain": world.oauth_domain,
+            "snapshot_users": world.snapshot_users,
             "account_name": world.config.account_name,
             "oa_app_id": world.config.oa_app_id,
             "oa_username": world.config.oa_username,
             "mp_app_id": world.config.mp_app_id,
+            "accounts": [
+                {"app_id": one.config.oa_app_id, "name": one.config.account_name} for one in self.worlds
+            ],
             "menu": world.shown_menu(),
+            "web_pages": world.web_pages,
         }
 
     def post(self) -> None:
         """Change the given settings and leave the others."""
         body = self.body(ConfigBody)
-        if "callback_url" in body.model_fields_set:
-            self.world.deliverer.url = body.callback_url
+        world, given = self.world, body.model_fields_set
+        oa, mp = (world.deliverer.addresses[kind] for kind in ("oa", "mp"))
+        if body.mp_callback_url is not None and not (mp.token and mp.aes_key):
+            raise bad_request("mp_callback_url: the simulator was started without mp_token and mp_aes_key")
+        if "callback_url" in given:
+            oa.url = body.callback_url
+        if "mp_callback_url" in given:
+            mp.url = body.mp_callback_url
+        if "oauth_domain" in given:
+            world.oauth_domain = body.oauth_domain
         if body.callback_mode is not None:
-            self.world.deliverer.mode = body.callback_mode
+            oa.mode = mp.mode = body.callback_mode
+        if body.oa_aes_key is not None:
+            oa.change_key(body.oa_aes_key, world.clock.time())
         if body.latency_ms is not None:
-            self.world.latency_ms = body.latency_ms
-        if self.world.stream:
-            self.world.stream.publish("config", self.shown())
+            world.latency_ms = body.latency_ms
+        if body.receipts is not None:
+            world.receipts = Receipts(**body.receipts.model_dump())
+        if body.snapshot_users is not None:
+            world.snapshot_users = body.snapshot_users
+        if body.web_pages is not None:
+            world.web_pages = body.web_pages
+        if world.stream:
+            world.stream.publish("config", self.shown())
         self.get()
 
 
 class VerifyHandler(ControlHandler):
     """The question WeChat asks when a callback URL is set."""
 
+    says: ClassVar = {"POST": "像保存服务器配置时那样验证地址：应原样返回 echostr"}
+    bodies: ClassVar = {"POST": VerifyBody}
+
     async def post(self) -> None:
         """Ask the callback to echo a string, and tell what it answered."""
-        attempt = await self.world.deliverer.verify_url()
+        attempt = await self.world.deliverer.verify_url(self.body(VerifyBody).app)
         self.answer({"ok": attempt.error is None, **attempt.as_json()})
 
 
 class TemplatesHandler(ControlHandler):
     """Message templates."""
+
+    says: ClassVar = {
+        "GET": "列出登记过的模板",
+        "POST": "登记一个模板；从第一个起，没有登记的模板 id 会被拒绝",
+    }
+    bodies: ClassVar = {"POST": TemplateBody}
+    queries: ClassVar = {"app_id": "公众号或小程序的 appid"}
 
     def get(self) -> None:
         """List the templates of `?app_id=` (the official account's without it)."""
@@ -505,7 +369,12 @@ class TemplatesHandler(ControlHandler):
         self.answer(
             {
                 "items": [
-                    {"template_id": one.template_id, "title": one.title, "content": one.content}
+                    {
+                        "template_id": one.template_id,
+                        "title": one.title,
+                        "content": one.content,
+                        "type": one.type,
+                    }
                     for one in self.world.templates.known(app_id)
                 ]
             }
@@ -515,7 +384,7 @@ class TemplatesHandler(ControlHandler):
         """Register a template; from the first on, other ids are refused."""
         body = self.body(TemplateBody)
         app_id = body.app_id or self.world.config.oa_app_id
-        template = Template(body.template_id, body.title, body.content)
+        template = Template(body.template_id, body.title, body.content, type=body.type)
         self.world.templates.add(app_id, template)
         self.answer({"app_id": app_id, "template_id": template.template_id, "keys": dict(template.keys)}, 201)
 
@@ -523,9 +392,15 @@ class TemplatesHandler(ControlHandler):
 class ResetHandler(ControlHandler):
     """Start over."""
 
+    says: ClassVar = {"POST": "重新开始"}
+    bodies: ClassVar = {"POST": ResetBody}
+
     def post(self) -> None:
-        """Forget what is named in `only`, or everything but the tokens."""
-        only = self.body(ResetBody).only
+        """Forget what is named in `only`, or everything but the tokens; `seed` starts chance anew."""
+        body = self.body(ResetBody)
+        only = body.only
+        if body.seed is not None:
+            self.world.rng.seed(body.seed)
         # The order of the table, so that people go before what hangs on them.
         parts = RESET_BY_DEFAULT if only is None else tuple(part for part in RESETTABLE if part in only)
         self.world.reset(parts)
@@ -533,7 +408,9 @@ class ResetHandler(ControlHandler):
 
 
 class StreamHandler(ControlHandler):
-    """Server-sent events: `message`, `user`, `menu`, `clock`, `config`; `resync` says to read all again."""
+    """Server-sent events: `message`, `user`, `menu`, `typing`, `clock`, `config`, `resync` (read again)."""
+
+    says: ClassVar = {"GET": "服务器推送事件（SSE）：message、user、menu、typing、clock、config、resync"}
 
     async def get(self) -> None:
         """Send events until the reader leaves or the simulator closes."""

@@ -6,24 +6,30 @@ import asyncio
 import socket
 import struct
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
 
 import orjson
 
 from wechat.simulator.base import WorldHandler
-from wechat.simulator.endpoints import ENDPOINTS, WRONG_METHOD, Call, Endpoint
-from wechat.simulator.errors import PlatformError, error_answer
-from wechat.simulator.state import Fault
+from wechat.simulator.endpoints import ENDPOINTS, Binary, Call, Upload, run
+from wechat.simulator.errors import error_answer
+from wechat.simulator.faults import Fault
 
 JSON_TYPE = "application/json; encoding=utf-8"
-# Set by static/phone.js.
-HOLDER_COOKIE = "sim_holder"
 # What a gateway in front of the platform shows when the platform behind it does not answer.
 HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class PlatformHandler(WorldHandler):
     """Answers every path that is not the simulator's own."""
+
+    def prepare(self) -> None:
+        """Choose the account that the call is for."""
+        self.world = self.worlds.of_call(self._query, self.request.body)
+        self._left = asyncio.Event()
+
+    def on_connection_close(self) -> None:
+        """Let a call that is never answered end when its caller gives up."""
+        self._left.set()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer what the platform answers when it fails: "system error", with status 200."""
@@ -54,6 +60,11 @@ class PlatformHandler(WorldHandler):
             return
         if latency_ms > 0:
             await asyncio.sleep(latency_ms / 1000)
+        if fault is not None and fault.silence:
+            world.calls.end(path, record, "silent")
+            await self._left.wait()
+            self._cut()
+            return
         if fault is not None and fault.drop == "before":
             world.calls.end(path, record, "dropped")
             self._cut()
@@ -61,31 +72,44 @@ class PlatformHandler(WorldHandler):
         if fault is not None and fault.drop is None:
             world.calls.end(path, record, self._answer_fault(fault))
             return
-        endpoint = ENDPOINTS.get(request.path)
-        answer = self._run(method, endpoint, called_at)
+        answer = run(world, self._call(method, called_at))
         if fault is not None:
             world.calls.end(path, record, "dropped")
             self._cut()
             return
+        if isinstance(answer, Binary):
+            world.calls.end(path, record, 0 if answer.status == 200 else f"http {answer.status}")
+            self._finish_binary(answer)
+            return
         world.calls.end(path, record, int(answer.get("errcode", 0)))
+        endpoint = ENDPOINTS.get(request.path)
         self.set_header("Content-Type", endpoint.content_type if endpoint else JSON_TYPE)
         self.finish(orjson.dumps(answer))
 
-    def _run(self, method: str, endpoint: Endpoint | None, called_at: float) -> dict[str, Any]:
-        world = self.world
-        try:
-            if endpoint is None:
-                return error_answer(40066)
-            if method != endpoint.method:
-                return error_answer(WRONG_METHOD[endpoint.method])
-            app = None
-            if endpoint.token is not None:
-                app = world.tokens.check(self._query("access_token"))
-                if endpoint.token not in ("any", app.kind):
-                    raise PlatformError(48001)
-            return endpoint.run(world, Call(self._query, self.request.body, app, called_at))
-        except PlatformError as error:
-            return error.answer()
+    def _call(self, method: str, called_at: float) -> Call:
+        request = self.request
+        sent = next(iter(request.files.get("media", ())), None)
+        return Call(
+            method=method,
+            path=request.path,
+            query=self._query,
+            body=request.body,
+            called_at=called_at,
+            base=f"{request.protocol}://{request.host}",
+            field=self._field,
+            upload=Upload(sent.filename, sent.body) if sent is not None else None,
+        )
+
+    def _finish_binary(self, answer: Binary) -> None:
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type)
+        if answer.filename is not None:
+            self.set_header("Content-Disposition", f'attachment; filename="{answer.filename}"')
+        self.finish(answer.body)
+
+    def _field(self, name: str) -> str:
+        values = self.request.body_arguments.get(name)
+        return values[-1].decode("utf-8", "replace") if values else ""
 
     def _query(self, name: str) -> str:
         values = self.request.query_arguments.get(name)
@@ -124,44 +148,7 @@ class PlatformHandler(WorldHandler):
         stream.close()
 
 
-class AuthorizeHandler(WorldHandler):
-    """网页授权: sends a person's browser back with a code.
-
-    On a real phone WeChat knows whose it is. Here `_sim_openid` in the query says so, else the cookie that
-    the phones' page sets when a link on a phone is opened, else it is the first person.
-    """
-
-    def get(self) -> None:
-        """Redirect to `redirect_uri` with `code` and `state` added."""
-        world = self.world
-        openid = self.get_query_argument("_sim_openid", "") or unquote(self.get_cookie(HOLDER_COOKIE) or "")
-        person = world.people.find(openid) if openid else next(iter(world.people), None)
-        target = self.get_query_argument("redirect_uri", "")
-        scope = self.get_query_argument("scope", "snsapi_base")
-        wrong = {
-            "appid 参数错误": self.get_query_argument("appid", "") != world.config.oa_app_id,
-            "redirect_uri 参数错误": urlsplit(target).scheme not in ("http", "https"),
-            "scope 参数错误": scope not in ("snsapi_base", "snsapi_userinfo"),
-        }
-        words = next((words for words, happened in wrong.items() if happened), None)
-        if words is not None or person is None:
-            self.set_status(400)
-            self.set_header("Content-Type", "text/plain; charset=utf-8")
-            self.finish(words or "模拟器里还没有人")
-            return
-        added = urlencode(
-            {
-                "code": world.issue_code("oauth", "oa", person, scope),
-                "state": self.get_query_argument("state", ""),
-            }
-        )
-        address, _, fragment = target.partition("#")
-        joint = "&" if "?" in address else "?"
-        self.redirect(f"{address}{joint}{added}" + (f"#{fragment}" if fragment else ""))
-
-
 routes = [
-    (r"/connect/oauth2/authorize", AuthorizeHandler),
     # Last of all routes: whatever else is asked for is a path of the platform, known or not.
     (r"/.*", PlatformHandler),
 ]

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import re
 import secrets
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import parse_qsl
 
 import orjson
 
-from wechat.simulator.limits import MEMORY, PLATFORM
+from wechat.simulator.limits import CUSTOMER_WINDOWS, MEMORY, PLATFORM, Interaction
 from wechat.simulator.tokens import AppKind
 
 Direction = Literal["in", "out", "system"]
 Channel = Literal["template", "subscription", "customer", "reply", "own", "system"]
-DropWhen = Literal["before", "after"]
-
-# These travel in URLs and bodies of the platform's calls, and nobody who reads the calls needs them.
-SECRET_FIELDS = ("access_token", "secret", "appsecret", "component_access_token")
 
 
 def instant(seconds: float) -> str:
@@ -39,13 +33,21 @@ def instant(seconds: float) -> str:
 # --- people ---------------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Allowance:
+    """How many customer messages a person may still be sent, until when (unix seconds)."""
+
+    left: int
+    until: float
+
+
 @dataclass(slots=True, eq=False)
 class Person:
     """Somebody with a phone.
 
     `oa_openid` and `mp_openid` are the same person's ids in the official account and the mini program;
-    `unionid` joins them. `blocked` means that the follower refuses the account's messages. Times are unix
-    seconds.
+    `unionid` joins them. `blocked` means that the follower refuses the account's messages, `blacklisted` that
+    the account refuses the person. `tags` are in the order in which they were given. Times are unix seconds.
     """
 
     oa_openid: str
@@ -60,11 +62,28 @@ class Person:
     subscribed_at: float | None = None
     subscribe_scene: str = "ADD_SCENE_SEARCH"
     qr_scene: str = ""
+    remark: str = ""
+    tags: list[int] = field(default_factory=list)
+    blacklisted: bool = False
     last_interaction_at: float | None = None
-    customer_messages: int = 0
+    allowances: dict[Interaction, Allowance] = field(default_factory=dict)
+    # When the mini program last heard of the person, and until when their phone shows that somebody types.
+    mp_seen_at: float | None = None
+    typing_until: float | None = None
     # How many more subscription notices of a template an application may send.
     consents: Counter[tuple[AppKind, str]] = field(default_factory=Counter)
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=MEMORY.entries_a_person))
+
+    def interacted(self, what: Interaction, now: float) -> None:
+        """Let the account write customer messages for as long as this allows (source: `CUSTOMER_WINDOWS`)."""
+        window = CUSTOMER_WINDOWS[what]
+        self.allowances[what] = Allowance(window.messages, now + window.seconds)
+        self.last_interaction_at = now
+
+    def left(self) -> None:
+        """End every allowance to write to the person, who no longer follows."""
+        self.allowances.clear()
+        self.last_interaction_at = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the person as `/_sim/users` shows one."""
@@ -79,6 +98,9 @@ class Person:
             "phone": self.phone,
             "follow": self.following,
             "blocked": self.blocked,
+            "blacklisted": self.blacklisted,
+            "remark": self.remark,
+            "tagid_list": list(self.tags),
             "subscribe_time": int(self.subscribed_at) if self.subscribed_at is not None else None,
         }
 
@@ -106,6 +128,8 @@ class Entry:
     msgid: int | None = None
     client_msg_id: str | None = None
     template_id: str | None = None
+    # The type of a customer message, whose content is in `data`.
+    msgtype: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as `/_sim/inbox`, `/_sim/chat` and the stream show one."""
@@ -129,6 +153,7 @@ class Entry:
             "msgid_text": str(self.msgid) if self.msgid is not None else None,
             "client_msg_id": self.client_msg_id,
             "template_id": self.template_id,
+            "msgtype": self.msgtype,
         }
 
 
@@ -147,6 +172,13 @@ class People:
         self.clear_entries()
         self._by_id.clear()
         self._by_oa.clear()
+
+    def remove(self, person: Person) -> None:
+        """Forget a person and what is on their phone."""
+        del self._by_oa[person.oa_openid]
+        for key in (person.oa_openid, person.mp_openid, person.unionid):
+            self._by_id.pop(key, None)
+        self._entries = deque(entry for entry in self._entries if entry.owner is not person)
 
     def clear_entries(self) -> None:
         """Empty every phone; sequence numbers go on, so that a reader's `after` stays valid."""
@@ -223,7 +255,11 @@ PLACEHOLDER = re.compile(r"^\s*(?P<label>.*?)[：:\s]*\{\{\s*(?P<key>\w+)\.DATA\
 
 @dataclass(frozen=True)
 class Template:
-    """A message template; `content` holds lines such as `编号:{{character_string1.DATA}}`."""
+    """A message template; `content` holds lines such as `编号:{{character_string1.DATA}}`.
+
+    `type` is 2 for notices that need consent each time, 3 for those whose consent lasts, and None for
+    template messages. `enums` names the only values that a field may have, by its key.
+    """
 
     template_id: str
     title: str
@@ -231,6 +267,8 @@ class Template:
     primary_industry: str = "政府与公共事业"
     deputy_industry: str = "政府|公共事业"
     example: str = ""
+    type: Literal[2, 3] | None = None
+    enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[tuple[str, str]]:
@@ -262,6 +300,14 @@ class Templates:
         """Return the application's templates in the order of their registration."""
         return [template for template, _ in self._by_app.get(app_id, {}).values()]
 
+    def own(self, app_id: str) -> list[Template]:
+        """Return the application's templates for template messages."""
+        return [template for template in self.known(app_id) if template.type is None]
+
+    def notices(self, app_id: str) -> list[Template]:
+        """Return the application's templates for subscription notices."""
+        return [template for template in self.known(app_id) if template.type is not None]
+
     def lookup(self, app_id: str, template_id: str) -> tuple[Template, list[tuple[str, str]]] | None:
         """Return a template with its (key, label) pairs."""
         return self._by_app.get(app_id, {}).get(template_id)
@@ -278,13 +324,17 @@ CodeKind = Literal["login", "oauth", "phone"]
 
 @dataclass(slots=True, eq=False)
 class Code:
-    """A single-use code that an application exchanges for a person's ids or phone number."""
+    """A single-use code that an application exchanges for a person's ids or phone number.
+
+    `snapshot` marks a code that was issued on a snapshot page (快照页): the person is a virtual one then.
+    """
 
     kind: CodeKind
     app: AppKind
     person: Person
     expires_at: float
     scope: str = ""
+    snapshot: bool = False
     used: bool = False
 
 
@@ -310,6 +360,11 @@ class Codes:
         """Return a code, used or not."""
         return self._codes.get(text)
 
+    def forget(self, person: Person) -> None:
+        """Forget the codes of a person."""
+        for text in [text for text, code in self._codes.items() if code.person is person]:
+            del self._codes[text]
+
 
 class Recent:
     """The message ids of recent `client_msg_id`s, so that a repeated call has no second effect."""
@@ -333,184 +388,6 @@ class Recent:
         known[key] = (msgid, now + PLATFORM.template_idempotency_seconds)
         while len(known) > MEMORY.idempotency_keys or next(iter(known.values()))[1] <= now:
             known.popitem(last=False)
-
-
-# --- calls ----------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, eq=False)
-class CallRecord:
-    """One call of a platform path; `outcome` is the error code answered, or a word for a fault."""
-
-    at: float
-    method: str
-    query: str
-    body: bytes
-    truncated: bool
-    outcome: int | str = "pending"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the call with tokens and secrets masked."""
-        body: Any
-        try:
-            body = orjson.loads(self.body) if self.body else None
-        except orjson.JSONDecodeError:
-            body = self.body.decode("utf-8", "replace")
-        if isinstance(body, dict):
-            body = {key: _mask(key, value) for key, value in body.items()}
-        query = {key: _mask(key, value) for key, value in parse_qsl(self.query, keep_blank_values=True)}
-        return {
-            "at": instant(self.at),
-            "method": self.method,
-            "query": query,
-            "body": body,
-            "truncated": self.truncated,
-            "outcome": self.outcome,
-        }
-
-
-def _mask(key: str, value: Any) -> Any:
-    return "***" if key in SECRET_FIELDS and value else value
-
-
-class Calls:
-    """Exact counts of calls by path, and the newest calls of each path."""
-
-    OTHER_PATHS = "(other)"
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Start counting from nothing."""
-        self.counts: Counter[str] = Counter()
-        self.outcomes: dict[str, Counter[str]] = {}
-        self._newest: dict[str, deque[CallRecord]] = {}
-
-    def begin(self, path: str, at: float, method: str, query: str, body: bytes) -> tuple[str, CallRecord]:
-        """Count a call and return the path it is counted under with its record."""
-        newest = self._newest.get(path)
-        if newest is None:
-            if len(self._newest) >= MEMORY.call_paths:
-                path = self.OTHER_PATHS
-            newest = self._newest.setdefault(path, deque(maxlen=MEMORY.calls_a_path))
-        kept = body[: MEMORY.call_body_bytes]
-        record = CallRecord(at, method, query, kept, len(kept) < len(body))
-        newest.append(record)
-        self.counts[path] += 1
-        return path, record
-
-    def end(self, path: str, record: CallRecord, outcome: int | str) -> None:
-        """Note what a call was answered."""
-        record.outcome = outcome
-        self.outcomes.setdefault(path, Counter())[str(outcome)] += 1
-
-    def newest(self, path: str) -> list[CallRecord]:
-        """Return the newest calls of a path, oldest of them first."""
-        return list(self._newest.get(path, ()))
-
-
-# --- faults ---------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, eq=False)
-class Fault:
-    """Something that goes wrong on a path; see `control.FaultBody` for what the fields mean."""
-
-    fault_id: int
-    path: str
-    errcode: int | None = None
-    errmsg: str | None = None
-    http_status: int | None = None
-    html: bool = False
-    latency_ms: float = 0
-    drop: DropWhen | None = None
-    refuse: bool = False
-    rate: float = 1
-    times: int | None = None
-    appid: str | None = None
-    fired: int = 0
-
-    @property
-    def only_slow(self) -> bool:
-        """Whether the call goes on as usual after the added latency."""
-        return (
-            self.errcode is None and self.http_status is None and not (self.html or self.drop or self.refuse)
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the fault as `/_sim/faults` shows one."""
-        shown = asdict(self)
-        shown["id"] = shown.pop("fault_id")
-        return shown
-
-
-class Faults:
-    """The faults in force, by path; `*` stands for every platform path.
-
-    Arguments:
-        rng: draws whether a fault with a rate below 1 fires, so that a seeded run can be repeated.
-    """
-
-    EVERY_PATH = "*"
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._next_id = 1
-        self._by_path: dict[str, list[Fault]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._by_path)
-
-    def clear(self, path: str | None = None) -> None:
-        """Remove all faults, or those of one path."""
-        if path is None:
-            self._by_path.clear()
-        else:
-            self._by_path.pop(path, None)
-
-    def add(self, path: str, **values: Any) -> Fault:
-        """Put a fault in force after those that are there."""
-        fault = Fault(fault_id=self._next_id, path=path, **values)
-        self._next_id += 1
-        self._by_path.setdefault(path, []).append(fault)
-        return fault
-
-    def all(self) -> list[Fault]:
-        """Return the faults in force."""
-        return [fault for faults in self._by_path.values() for fault in faults]
-
-    def needs_appid(self, path: str) -> bool:
-        """Whether a fault that could fire on this path asks which application calls."""
-        return any(fault.appid for key in (path, self.EVERY_PATH) for fault in self._by_path.get(key, ()))
-
-    def fire(self, path: str, appid: str | None) -> tuple[float, Fault | None]:
-        """Return (latency in ms, what goes wrong or None) for one call, and count those that fire.
-
-        Latencies add up; the first fault that fires and is more than slow decides the answer.
-        """
-        latency_ms = 0.0
-        for key in (path, self.EVERY_PATH):
-            for fault in list(self._by_path.get(key, ())):
-                if fault.appid is not None and fault.appid != appid:
-                    continue
-                if fault.rate < 1 and self._rng.random() >= fault.rate:
-                    continue
-                self._count(key, fault)
-                latency_ms += fault.latency_ms
-                if not fault.only_slow:
-                    return latency_ms, fault
-        return latency_ms, None
-
-    def _count(self, key: str, fault: Fault) -> None:
-        fault.fired += 1
-        if fault.times is None:
-            return
-        fault.times -= 1
-        if fault.times <= 0:
-            self._by_path[key].remove(fault)
-            if not self._by_path[key]:
-                del self._by_path[key]
 
 
 # --- live readers ---------------------------------------------------------------------------------

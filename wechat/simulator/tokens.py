@@ -63,6 +63,20 @@ class Tokens:
         self._current: dict[tuple[str, Interface], Token] = {}
         self._forced: dict[str, ForcedRefreshes] = {}
 
+    def revoke(self, app_id: str | None = None) -> None:
+        """Make the tokens of an application (of all for None) invalid (40001), as a reset secret does.
+
+        How often a refresh was forced is still counted.
+        """
+        gone = [value for value, token in self._issued.items() if app_id in (None, token.app.app_id)]
+        for value in gone:
+            del self._issued[value]
+        self._current = {key: token for key, token in self._current.items() if token.value in self._issued}
+
+    def registered(self, app_id: str) -> bool:
+        """Whether this is one of the applications."""
+        return app_id in self._apps
+
     def app(self, app_id: str, secret: str) -> App:
         """Return the application with these credentials.
 
@@ -150,3 +164,37 @@ class Tokens:
             raise PlatformError(45011)
         forced.count += 1
         forced.last_at = now
+
+
+# What a page of the account needs to sign its calls of the JS-SDK, or to offer cards.
+TICKET_TYPES = ("jsapi", "wx_card")
+
+
+class Tickets:
+    """One live ticket for each application and type.
+
+    Source: 获取ticket (getTicket), and 附录1-JS-SDK使用权限签名算法.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all tickets."""
+        self._live: dict[tuple[str, str], tuple[str, float]] = {}
+
+    def get(self, app: App, kind: str) -> tuple[str, int]:
+        """Return (ticket, seconds left); within five minutes of its end a new one takes its place.
+
+        Raises:
+            PlatformError: 40097 for a type that is not one of `TICKET_TYPES`.
+        """
+        if kind not in TICKET_TYPES:
+            raise PlatformError(40097)
+        now = self._clock.time()
+        value, ends_at = self._live.get((app.app_id, kind), ("", now))
+        if ends_at - now <= PLATFORM.token_renewal_seconds:
+            value, ends_at = secrets.token_urlsafe(64), now + PLATFORM.ticket_seconds
+            self._live[app.app_id, kind] = (value, ends_at)
+        return value, int(ends_at - now)

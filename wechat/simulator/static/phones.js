@@ -27,7 +27,9 @@ let asked = Object.fromEntries(new URLSearchParams(location.search));
 let offset = 0;
 const world = {
   users: new Map(),
-  config: { account_name: "防贫", menu: [], callback_url: null },
+  config: { account_name: "防贫", callback_url: null, web_pages: {} },
+  // How many messages have come to somebody (by openid) that nobody has seen on a phone here.
+  unread: new Map(),
   now: () => Date.now() / 1000 + offset,
 };
 const phones = SEATS.map((seat) => new Phone(seat, world, rememberPicks));
@@ -57,9 +59,9 @@ async function readAll() {
   // A person may be named by the mini program's openid, too.
   const find = (openid) => people.find((user) => [user.openid, user.mp_openid, user.unionid].includes(openid));
   showHint();
+  listAccounts();
   await Promise.all(
     phones.map((phone, index) => {
-      phone.showMenu();
       const person = find(wanted[index]);
       phone.person = person ?? null;
       phone.listPeople();
@@ -88,6 +90,15 @@ function showHint() {
   hint.textContent = "还没有设置回调地址：手机上做的事不会送到服务";
 }
 
+/** Let the reader choose among several accounts; another one is another page. */
+function listAccounts() {
+  const { accounts, oa_app_id: shown } = world.config;
+  const list = document.getElementById("accounts");
+  list.hidden = accounts.length < 2;
+  list.replaceChildren(...accounts.map((one) => new Option(one.name, one.app_id, false, one.app_id === shown)));
+  list.onchange = () => location.assign(`?${new URLSearchParams({ app_id: list.value })}`);
+}
+
 function setClock(unix) {
   offset = unix - Date.now() / 1000;
   tick();
@@ -109,7 +120,15 @@ function showLink(state) {
 listenToFrame();
 api.listen(
   {
-    message: (item) => phones.forEach((phone) => phone.receive(item)),
+    message: (item) => {
+      const seen = phones.map((phone) => phone.receive(item)).some(Boolean);
+      if (seen || item.direction !== "in") return;
+      world.unread.set(item.openid, (world.unread.get(item.openid) ?? 0) + 1);
+      for (const phone of phones) phone.showUnread();
+    },
+    typing: ({ openid, seconds }) => {
+      for (const phone of phones) if (phone.person?.openid === openid) phone.showTyping(seconds);
+    },
     user: (user) => {
       if (!world.users.has(user.openid) && world.users.size >= MOST_PEOPLE) return;
       const before = world.users.get(user.openid);
@@ -119,19 +138,19 @@ api.listen(
         else if (phone.person?.openid === user.openid) {
           phone.person = user;
           phone.showState();
-          phone.scroll("instant");
+          phone.keepEnd();
+          phone.attempt(() => phone.readMenu());
         }
       }
     },
-    menu: ({ menu }) => {
-      world.config.menu = menu;
-      for (const phone of phones) phone.showMenu();
+    menu: () => {
+      for (const phone of phones) phone.attempt(() => phone.readMenu());
     },
     clock: ({ unix }) => setClock(unix),
     config: (config) => {
       world.config = config;
       showHint();
-      for (const phone of phones) phone.showMenu();
+      for (const phone of phones) phone.showState();
     },
     resync: () => readAll(),
   },

@@ -1,0 +1,1 @@
+"""The platform's calls by topic, typed; ``wechat.client.WeChatApi`` has them all."""
