@@ -24,7 +24,12 @@ RECEIPT_PATIENCE = timedelta(seconds=3)
 RECEIPTED = frozenset({"template", "subscription"})
 #: Pauses after a busy answer; when they are used up, the next channel.
 RETRY_PAUSES = tuple(timedelta(seconds=s) for s in (0.5, 2, 5, 15, 30, 60, 120, 240))
+#: So many attempts that only found the platform in trouble are kept.
+KEPT_TRIES = 20
+PASSING = frozenset({Outcome.RETRY.value, Outcome.WAIT.value, Outcome.HALT.value})
 QUOTA_PAUSE = timedelta(seconds=60)
+#: How long a message that found a channel closed lets another one go first.
+TURN = timedelta(seconds=1)
 
 #: Results that close a channel for this message.
 CLOSED = frozenset({Outcome.NEXT.value, "failed", "unknown", "exhausted"})
@@ -94,17 +99,22 @@ def receipt_id(app_id: str, openid: str, key: str | None) -> str:
     return f"{app_id}:{openid}:{key}"
 
 
-def pause_after(outcome: Outcome, tries: Sequence[Try], *, all_fail: bool = False) -> timedelta | None:
-    """How long to wait before the same channel is tried again; None when it is not tried again,
+def pause_after(
+    outcome: Outcome, tries: Sequence[Try], closed_for: timedelta | None = None
+) -> timedelta | None:
+    """How long to wait before the same way is tried again; None when it is not tried again,
     because its pauses are used up or `outcome` is none that another try could mend.
 
-    `tries` are all attempts so far, the one just ended last. While `all_fail`, whoever they are for, the
-    trouble is the platform's: no message uses up its pauses.
+    `tries` are all attempts so far, the one just ended last. `closed_for` is how long the channel is closed
+    to everybody: the trouble is the platform's then, and the message uses up none of its own pauses. It only
+    lets another one find out first, in case it is itself what the platform cannot answer.
     """
-    if outcome in (Outcome.WAIT, Outcome.HALT):
-        return QUOTA_PAUSE
-    if outcome is not Outcome.RETRY:
+    if outcome not in (Outcome.RETRY, Outcome.WAIT, Outcome.HALT):
         return None
+    if closed_for is not None:
+        return closed_for + TURN
+    if outcome is not Outcome.RETRY:
+        return QUOTA_PAUSE
     last = tries[-1]
     busy = sum(
         1
@@ -112,14 +122,16 @@ def pause_after(outcome: Outcome, tries: Sequence[Try], *, all_fail: bool = Fals
         if t["result"] == Outcome.RETRY
         and (t["channel"], t.get("app_id")) == (last["channel"], last.get("app_id"))
     )
-    if busy > len(RETRY_PAUSES):
-        return RETRY_PAUSES[-1] if all_fail else None
-    return RETRY_PAUSES[busy - 1]
+    return RETRY_PAUSES[busy - 1] if busy <= len(RETRY_PAUSES) else None
 
 
 def settled(tries: Sequence[Try], now: datetime) -> list[Try]:
-    """The attempts, where a template message's lost answer counts as ``unknown`` from the moment on at
-    which the platform no longer drops the double: sent again, it could arrive twice."""
+    """The attempts that still tell something.
+
+    A template message's lost answer counts as ``unknown`` from the moment on at which the platform no longer
+    drops the double: sent again, it could arrive twice. Of those that the platform was too busy for, the
+    newest are enough.
+    """
     lost = [
         t["channel"] == "template"
         and t["result"] == Outcome.RETRY
@@ -127,7 +139,12 @@ def settled(tries: Sequence[Try], now: datetime) -> list[Try]:
         and now - t["at"] >= TEMPLATE_REPEATABLE
         for t in tries
     ]
-    return [{**t, "result": "unknown"} if is_lost else t for t, is_lost in zip(tries, lost, strict=True)]
+    found: list[Try] = [
+        {**t, "result": "unknown"} if is_lost else t for t, is_lost in zip(tries, lost, strict=True)
+    ]
+    passed = [t for t in found if t["result"] in PASSING]
+    dropped = passed[:-KEPT_TRIES]
+    return [t for t in found if t not in dropped]
 
 
 def after_crash(last: Try, now: datetime) -> str:

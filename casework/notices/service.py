@@ -22,6 +22,7 @@ from casework.staff.service import StaffService
 from casework.unit import Tx, Unit
 
 LEASE = timedelta(seconds=30)
+ZERO = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -357,14 +358,13 @@ class Postman:
         if outcome is Outcome.UNCERTAIN:
             await self._store.end_try(notice, index, done, {})
             return await self._pause(notice, attempt["at"] + rules.RECEIPT_WAIT)
-        pause = None
-        if outcome not in (Outcome.NEXT, Outcome.DEAD):
-            all_fail = self._gates[attempt["app_id"], attempt["channel"]].closed_until is not None
-            pause = rules.pause_after(outcome, tries, all_fail=all_fail)
-            if pause is None:
-                done["result"] = "exhausted"
+        now = self._clock.now()
+        closed_until = self._gates[attempt["app_id"], attempt["channel"]].closed_until
+        pause = rules.pause_after(outcome, tries, max(closed_until - now, ZERO) if closed_until else None)
+        if pause is None and outcome is Outcome.RETRY:
+            done["result"] = "exhausted"
         await self._store.end_try(notice, index, done, {})
-        return None if pause is None else await self._pause(notice, self._clock.now() + pause)
+        return None if pause is None else await self._pause(notice, now + pause)
 
     async def _pause(self, notice: Notice, due_at: datetime) -> bool:
         await self._store.change(

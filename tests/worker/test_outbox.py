@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from casework.access import Actor
-from casework.notices.rules import RECEIPT_WAIT, RETRY_PAUSES, TEMPLATE_REPEATABLE
+from casework.notices.gates import PATIENCE, PAUSES
+from casework.notices.rules import KEPT_TRIES, RECEIPT_WAIT, RETRY_PAUSES, TEMPLATE_REPEATABLE, TURN
 from casework.notices.service import LEASE
 from server.embedded import free_port, start_redis
 from server.parts import Parts, parts_for
@@ -196,7 +197,9 @@ async def test_a_stale_token_is_renewed_once_within_the_try(parts: Parts, phones
 async def test_a_busy_platform_is_tried_again_with_growing_pauses(parts: Parts, phones: Phones) -> None:
     await fault(phones, errcode=-1)
     id_ = await put(parts, WHO)
-    for number, pause in enumerate(RETRY_PAUSES, 1):
+    # The last of so many failures in a row closes the channel to everybody, whose pauses then count.
+    assert len(RETRY_PAUSES) == PATIENCE
+    for number, pause in enumerate([*RETRY_PAUSES[:-1], PAUSES[0] + TURN, PAUSES[1] + TURN], 1):
         before = parts.clock.now()
         await carry(parts)
         due = (await notice_of(parts, id_))["due_at"] - before
@@ -232,11 +235,13 @@ async def test_while_nothing_gets_through_no_message_goes_another_way(
 ) -> None:
     await fault(phones, errcode=-1)
     id_ = await put(parts, WHO)
-    for _ in range(2 * len(RETRY_PAUSES)):
+    for _ in range(KEPT_TRIES + 5):
         await carry(parts)
         await move_to(parts, phones, (await notice_of(parts, id_))["due_at"].timestamp())
     assert set(await results(parts, id_)) == {("template", "retry")}
-    assert await calls(phones) == 2 * len(RETRY_PAUSES)
+    assert await calls(phones) == KEPT_TRIES + 5
+    # However long it lasts, a message keeps no endless list.
+    assert len((await notice_of(parts, id_))["tries"]) <= KEPT_TRIES + 1
     await mend(phones)
     await carry(parts)
     assert (await notice_of(parts, id_))["state"] == "sent"
