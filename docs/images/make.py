@@ -62,7 +62,7 @@ def take(page: Page, name: str) -> None:
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     address = (sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000").rstrip("/")
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -77,6 +77,9 @@ def main() -> None:
         ask(page.locator('.seat[data-role="villager"]'), "进度", "当前进展")
         ask(page.locator('.seat[data-role="cadre"]'), "任务", "待办任务")
         take(page, "two-phones.png")
+        page.get_by_role("link", name="接口说明").click()
+        page.get_by_role("heading", name="照抄即用").wait_for()
+        take(page, "simulator.png")
         browser.close()
 
 
