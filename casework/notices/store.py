@@ -15,7 +15,7 @@ _ACTIVE = {"state": {"$in": list(ON_THE_WAY)}}
 _AWAITING = {"awaits": True}
 _RELEASED = {"state": NoticeState.PENDING.value, "lease": None}
 #: How long a message waits for an older one to the same person that is on its way elsewhere.
-ORDER_PAUSE = timedelta(milliseconds=100)
+ORDER_PAUSE = timedelta(milliseconds=50)
 
 
 def _uncertain(message_id: Any) -> dict[str, Any]:
