@@ -25,6 +25,11 @@ use_node() {
     return 1
 }
 
+# Node brings certificates of its own; a registry behind the machine's proxy needs the machine's.
+certificates=/etc/ssl/certs/ca-certificates.crt
+if [[ -z ${NODE_EXTRA_CA_CERTS:-} && -r $certificates ]]; then
+    export NODE_EXTRA_CA_CERTS=$certificates
+fi
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 export npm_config_cache="${npm_config_cache:-$PWD/.venv/npm}" npm_config_update_notifier=false
 
@@ -33,7 +38,8 @@ for folder in "$@"; do
     stamp=$folder/node_modules/.made-from.json
     if ! cmp -s "$folder/package-lock.json" "$stamp"; then
         use_node
-        npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+        # Not --prefix: it would make npm overlook the settings of the machine.
+        (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
         cp "$folder/package-lock.json" "$stamp"
     fi
 done

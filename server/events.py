@@ -173,10 +173,10 @@ class Events:
         staff = await self._staff.of_person(person_id)
         if staff is None:
             return
-        await self._tag_staff(event, body)
         # At the moment of following nobody knew yet that this is a colleague: the answer was a villager's.
         if not fan.get("person_id"):
             await self._notices.send(f"staff:{staff['_id']}", "staff_welcome", ref=f"staff:{staff['_id']}")
+        await self._tag_staff(event, body)
 
     async def _tag_staff(self, event: PlatformEvent, _body: Body) -> None:
         """By their tag the members of staff see menus of their own."""

@@ -4,8 +4,8 @@ import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from wechat.calls.messages import MessageCalls
 from wechat.errcodes import Disposition, Mark
 from wechat.errors import WeChatError, WeChatFailure, WeChatUnreachable
 from wechat.limits import CUSTOMER_TEXT
@@ -139,42 +139,13 @@ class Delivery:
     uncertain: bool = False
 
 
-class Sender(Protocol):
-    """The part of ``WeChatApi`` that the channels use."""
-
-    async def send_template(
-        self,
-        openid: str,
-        template_id: str,
-        data: Mapping[str, str],
-        *,
-        url: str | None = None,
-        mini_program: Mapping[str, str] | None = None,
-        client_msg_id: str | None = None,
-    ) -> str: ...
-
-    async def send_subscription(
-        self,
-        openid: str,
-        template_id: str,
-        data: Mapping[str, str],
-        *,
-        page: str | None = None,
-        mini_program: Mapping[str, str] | None = None,
-    ) -> None: ...
-
-    async def send_notice(
-        self, openid: str, template_id: str, data: Mapping[str, str], *, page: str | None = None
-    ) -> str | None: ...
-
-    async def send_text(self, openid: str, text: str) -> None: ...
-
-
 def _clipped(content: Content) -> dict[str, str]:
     return {name: clip_field(name, value) for name, value in content.data.items()}
 
 
-async def _template(api: Sender, openid: str, content: Content, client_msg_id: str | None) -> str | None:
+async def _template(
+    api: MessageCalls, openid: str, content: Content, client_msg_id: str | None
+) -> str | None:
     return await api.send_template(
         openid,
         content.template_id or "",
@@ -185,7 +156,7 @@ async def _template(api: Sender, openid: str, content: Content, client_msg_id: s
     )
 
 
-async def _subscription(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> None:
+async def _subscription(api: MessageCalls, openid: str, content: Content, _client_msg_id: str | None) -> None:
     await api.send_subscription(
         openid,
         content.template_id or "",
@@ -195,12 +166,12 @@ async def _subscription(api: Sender, openid: str, content: Content, _client_msg_
     )
 
 
-async def _mini_program(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> None:
+async def _mini_program(api: MessageCalls, openid: str, content: Content, _client_msg_id: str | None) -> None:
     page = (content.mini_program or {}).get("pagepath")
     await api.send_notice(openid, content.template_id or "", _clipped(content), page=page)
 
 
-async def _customer(api: Sender, openid: str, content: Content, _client_msg_id: str | None) -> None:
+async def _customer(api: MessageCalls, openid: str, content: Content, _client_msg_id: str | None) -> None:
     await api.send_text(openid, clip_text(content.text or ""))
 
 
@@ -215,7 +186,7 @@ class Channel:
         idempotent: whether the same ``client_msg_id`` sends one message within 10 minutes.
     """
 
-    send: Callable[[Sender, str, Content, str | None], Awaitable[str | None]]
+    send: Callable[[MessageCalls, str, Content, str | None], Awaitable[str | None]]
     needs: str
     missing: str
     daily: int | None
@@ -236,7 +207,7 @@ CHANNELS: Mapping[str, Channel] = {
 
 
 async def deliver(
-    api: Sender, channel: str, openid: str, content: Content, client_msg_id: str | None
+    api: MessageCalls, channel: str, openid: str, content: Content, client_msg_id: str | None
 ) -> Delivery:
     """Try to bring one message to one phone by one channel.
 

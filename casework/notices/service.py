@@ -326,7 +326,9 @@ class Postman:
                 possibly_repeated=any(t["result"] == "unknown" for t in tries),
             )
         )
-        self._gate(way).leave(delivery["outcome"], now, self._clock.now())
+        # Where nothing could be sent (the account has no such template), nothing was learnt of the platform.
+        asked = delivery["outcome"] is not Outcome.NEXT or delivery["errcode"] is not None
+        self._gate(way).leave(delivery["outcome"] if asked else None, now, self._clock.now())
         await self._learn(way, key, delivery)
         return await self._record(notice, tries, attempt, delivery)
 
