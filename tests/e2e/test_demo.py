@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from server.app import routes_of
 from server.embedded import free_port
@@ -47,16 +47,22 @@ class Demo:
 
 @dataclass
 class Seen:
-    """What a page did besides showing itself."""
+    """What a page did besides showing itself; `missing` are the paths of files that are not meant to be
+    there, about which the browser may complain at any moment."""
 
     said: list[str] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
     hosts: set[str] = field(default_factory=set)
 
     def watch(self, page: Page) -> None:
         """Note complaints in the console, faults of the scripts, and every host that is asked."""
-        page.on("console", lambda message: self.said.append(message.text) if message.type != "log" else None)
+        page.on("console", self._hear)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type != "log" and urlsplit(message.location["url"]).path not in self.missing:
+            self.said.append(message.text)
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +104,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         alarm.cancel()
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium as Debian packages it."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 def opened(browser: Browser, demo: Demo, size: tuple[int, int], seen: Seen) -> Page:
