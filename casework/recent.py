@@ -1,6 +1,6 @@
 """Values that are kept in memory for a short while."""
 
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from casework.clock import Clock
@@ -27,6 +27,11 @@ class Recent(Generic[K, V]):
         if held and 0 <= self._clock.time() - held[0] < self._seconds:
             return (held[1],)
         return None
+
+    async def find(self, key: K, look: Callable[[], Awaitable[V]]) -> V:
+        """The value, which `look` finds unless there is one so recent; when it raises, nothing is kept."""
+        known = self.get(key)
+        return known[0] if known else self.keep(key, await look())
 
     def keep(self, key: K, value: V) -> V:
         """Keep a value; the value."""

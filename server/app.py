@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from tornado.web import Application, RequestHandler
@@ -17,7 +17,7 @@ from handlers.base import REQUEST_ID, NoSuchPage, Routes, check_access
 from handlers.callback import Callback
 from handlers.openapi import document
 from handlers.routes import routes
-from server.http import Server
+from server.http import Note, Server
 from server.metrics import Metrics, serve_metrics
 from server.parts import Parts, parts_for
 from server.seed import PEOPLE
@@ -37,15 +37,6 @@ IDLE_SECONDS = 75.0
 #: request.
 GC_THRESHOLDS = (20_000, 20, 50)
 DEMO_PAGE = Path(__file__).parent / "demo_page"
-
-
-class Note(Protocol):
-    """Notes an answered request: method, the route's pattern (so that no id or token is in it), status and
-    seconds; `quiet` leaves answers below 400 out of the log."""
-
-    def __call__(
-        self, method: str, route: str, status: int, seconds: float, *, quiet: bool = False
-    ) -> None: ...
 
 
 def request_log(metrics: Metrics) -> Note:

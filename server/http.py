@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from http.client import responses
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -26,8 +26,14 @@ SWEEP_SECONDS = 5.0
 #: More parameters than any request of the platform has.
 QUERY_FIELDS = 32
 
-Note = Callable[[str, str, int, float], None]
-"""Notes an answered request: method, route, status, seconds."""
+
+class Note(Protocol):
+    """Notes an answered request: method, the route's pattern (so that no id or token is in it), status and
+    seconds; `quiet` leaves answers below 400 out of the log."""
+
+    def __call__(
+        self, method: str, route: str, status: int, seconds: float, *, quiet: bool = False
+    ) -> None: ...
 
 
 class Door(Protocol):
@@ -46,7 +52,8 @@ class Server(HTTPServer):
     Tornado's own time-out for bodies makes a task and a timer for each request. Here the connections whose
     body is on its way are looked through every few seconds, and cut off when it takes too long.
 
-    `under_way` holds whatever is being answered, and `note` hears of what the door answered.
+    `under_way` holds whatever is being answered, and `note` hears of what the door answered. Tornado has
+    `initialize` take what the constructor is given, which is more here than there.
     """
 
     def initialize(  # type: ignore[override]
@@ -89,6 +96,7 @@ class Server(HTTPServer):
     def _cut_off(self) -> None:
         late = self.time() - BODY_SECONDS
         for connection in [c for c, since in self.reading.items() if since < late]:
+            # Every connection of this server is an `HTTP1Connection`; the interface alone has no `close`.
             connection.close()  # type: ignore[attr-defined]
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._cut_off)
 
@@ -111,8 +119,10 @@ class _Request(HTTPMessageDelegate):
             self._inner = _AtTheDoor(server, connection)
         else:
             self._inner = server.to_application(self._server_conn, connection)
-        self.data_received = self._inner.data_received  # type: ignore[method-assign]
         return self._inner.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._inner.data_received(chunk) if self._inner is not None else None
 
     def finish(self) -> None:
         self._server.reading.pop(self._connection, None)

@@ -6,7 +6,7 @@ have been sent since.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import structlog
@@ -15,12 +15,10 @@ from pymongo import UpdateOne
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from casework.clock import Clock
-from server.sessions import Together
+from casework.clock import CHINA, Clock, legal_date
+from server.together import Together
 
 DAY_SECONDS = 86_400
-#: The platform's days begin at midnight in China, which has kept one offset all year since 1991.
-CHINA_SECONDS = 8 * 3600
 #: Counters outlive their day a little, for whoever looks them up.
 KEEP_SECONDS = 2 * DAY_SECONDS
 #: What may have been sent between the last writing down and the loss of Redis.
@@ -61,12 +59,13 @@ class Quotas:
         limit = self._limits.get(channel)
         if limit is None:
             return None
-        now = self._clock.time()
+        now = self._clock.now()
         spent_until = self._spent_until.get((app_id, channel))
-        if spent_until and now < spent_until.timestamp():
+        if spent_until and now < spent_until:
             return spent_until
-        day = int((now + CHINA_SECONDS) // DAY_SECONDS)
-        key = f"quota:{app_id}:{channel}:{day}"
+        # The platform's days are China's.
+        today = legal_date(now)
+        key = f"quota:{app_id}:{channel}:{today}"
         try:
             count = int(await self._together.ask("INCR", key))
             if count == 1:
@@ -78,7 +77,7 @@ class Quotas:
         self.used[app_id, channel] = count
         if count <= limit:
             return None
-        midnight = datetime.fromtimestamp((day + 1) * DAY_SECONDS - CHINA_SECONDS, UTC)
+        midnight = datetime.combine(today + timedelta(days=1), time.min, CHINA).astimezone(UTC)
         self._spent_until[app_id, channel] = midnight
         return midnight
 

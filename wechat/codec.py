@@ -81,10 +81,9 @@ class BodyTooLarge(CallbackRefused):
     status = 413
 
 
-# Not frozen: to freeze it costs as much as to parse the message.
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message or event from the platform; nobody changes it.
+    """One message or event from the platform.
 
     Attributes:
         app_id: the AppID of the account that it was sent to.

@@ -135,8 +135,7 @@ class Account:
     async def speaker(self, areas: Sequence[str]) -> str:
         """The official account that speaks for a place first, given the ids of its ancestors: the one of
         the nearest area that has an account of its own, else the main one."""
-        known = self._speakers.get(None)
-        speakers = known[0] if known else self._speakers.keep(None, await self._find_speakers())
+        speakers = await self._speakers.find(None, self._find_speakers)
         # The ancestors of a document begin with the province and end with the place itself.
         return next((speakers[area] for area in reversed(areas) if area in speakers), self.oa_app_id)
 
@@ -358,9 +357,11 @@ class Account:
         answer = (await self._all_answers(app_id)).by_key.get(OCCASION + occasion)
         return answer["text"] if answer else None
 
-    async def _all_answers(self, app_id: str) -> "_Answers":
-        known = self._answers.get(app_id)
-        return known[0] if known else self._answers.keep(app_id, _Answers(await self._store.answers(app_id)))
+    async def _all_answers(self, app_id: str) -> _Answers:
+        async def look() -> _Answers:
+            return _Answers(await self._store.answers(app_id))
+
+        return await self._answers.find(app_id, look)
 
     async def template(self, app_id: str, use: str, key: str) -> TemplateRecord | None:
         """The account's template that we call `key`, for ``template`` messages or ``subscription``
@@ -375,6 +376,5 @@ class Account:
     async def _template(
         self, app_id: str, use: str, by: Literal["key", "template_id"], wanted: str
     ) -> TemplateRecord | None:
-        known = self._templates.get(app_id)
-        records = known[0] if known else self._templates.keep(app_id, await self._store.templates(app_id))
+        records = await self._templates.find(app_id, lambda: self._store.templates(app_id))
         return next((r for r in records if r["use"] == use and r[by] == wanted), None)

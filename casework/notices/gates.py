@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from casework.notices.model import Outcome
+from casework.notices.rules import QUOTA_PAUSE
 
 #: So many attempts in a row without a proper answer close a channel.
 PATIENCE = 8
 #: For how long, each time that the attempt after it fails as well.
 PAUSES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 20, 30))
-#: How long a quota, a rate limit or a refused account closes it (docs: the limits are counted by the minute
-#: and by the day).
-REFUSED_PAUSE = timedelta(seconds=60)
 #: How long others wait for the attempt that finds out.
 PROBE_PAUSE = timedelta(seconds=1)
 
@@ -74,7 +72,7 @@ class Gate:
             return
         self.failures += 1
         if outcome in (Outcome.WAIT, Outcome.HALT):
-            self._close(now + REFUSED_PAUSE, trouble)
+            self._close(now + QUOTA_PAUSE, trouble)
         elif probing or (self.closed_until is None and self.failures >= PATIENCE):
             # Those that were under way when the gate closed tell nothing new.
             self._close(now + PAUSES[min(self.rounds, len(PAUSES) - 1)], trouble)

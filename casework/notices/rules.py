@@ -27,6 +27,8 @@ RETRY_PAUSES = tuple(timedelta(seconds=s) for s in (0.5, 2, 5, 15, 30, 60, 120, 
 #: So many attempts that only found the platform in trouble are kept.
 KEPT_TRIES = 20
 PASSING = frozenset({Outcome.RETRY.value, Outcome.WAIT.value, Outcome.HALT.value})
+#: How long a quota, a rate limit or a refused account is waited for: they are counted by the minute and by
+#: the day.
 QUOTA_PAUSE = timedelta(seconds=60)
 #: How long a message that found a channel closed lets another one go first.
 TURN = timedelta(seconds=1)

@@ -64,9 +64,7 @@ class StaffService:
         return staff
 
     async def _cached(self, id_: str) -> Staff | None:
-        if held := self._by_id.get(id_):
-            return held[0]
-        return self._by_id.keep(id_, await self._store.get(id_))
+        return await self._by_id.find(id_, lambda: self._store.get(id_))
 
     async def of_person(self, person_id: str) -> Staff | None:
         """The active member of staff whom this person is bound to, read afresh."""
@@ -85,17 +83,15 @@ class StaffService:
 
     async def at(self, areas: list[str]) -> list[Staff]:
         """Active staff with a grant at any of these regions."""
-        key = tuple(areas)
-        if held := self._at.get(key):
-            return held[0]
-        return self._at.keep(key, await self._store.at(areas))
+        return await self._at.find(tuple(areas), lambda: self._store.at(areas))
 
     async def responsible_for(self, place: Region) -> Staff | None:
         """Who takes the tasks of a place; None when it falls to nobody."""
-        if held := self._responsible.get(place["_id"]):
-            return held[0]
-        found = rules.responsible(await self._store.at(place["areas"]), place)
-        return self._responsible.keep(place["_id"], found)
+
+        async def look() -> Staff | None:
+            return rules.responsible(await self._store.at(place["areas"]), place)
+
+        return await self._responsible.find(place["_id"], look)
 
     async def fit_for(
         self, staff_no: str, roles: Collection[Role], allowed: Reach, areas: list[str]

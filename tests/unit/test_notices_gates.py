@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from casework.notices.gates import PATIENCE, PAUSES, PROBE_PAUSE, REFUSED_PAUSE, TROUBLES, Gate
+from casework.notices.gates import PATIENCE, PAUSES, PROBE_PAUSE, TROUBLES, Gate
 from casework.notices.model import Outcome
+from casework.notices.rules import QUOTA_PAUSE
 from tests.unit.examples import NOW
 
 SECOND = timedelta(seconds=1)
@@ -66,7 +67,7 @@ def test_an_answer_of_whatever_kind_shows_that_the_platform_works(answer: Outcom
 def test_a_used_up_quota_or_a_refused_account_closes_it_at_once(outcome: Outcome, reason: str) -> None:
     gate = Gate()
     tried(gate, outcome)
-    assert (gate.enter(NOW), gate.reason) == (NOW + REFUSED_PAUSE, reason)
+    assert (gate.enter(NOW), gate.reason) == (NOW + QUOTA_PAUSE, reason)
 
 
 def test_after_its_pause_one_at_a_time_finds_out() -> None:
@@ -162,7 +163,7 @@ class GateMachine(RuleBasedStateMachine):
         elif outcome in ANSWERS:
             assert self.gate.closed_until is None
         elif outcome in REFUSED:
-            assert self.gate.closed_until == self.now + REFUSED_PAUSE
+            assert self.gate.closed_until == self.now + QUOTA_PAUSE
         elif before:
             # A failure never opens it, and never makes anybody wait less.
             assert opens_at(self.gate) >= before
@@ -180,7 +181,7 @@ class GateMachine(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_for_ever(self) -> None:
         if self.gate.closed_until:
-            assert self.gate.closed_until <= self.now + max(*PAUSES, REFUSED_PAUSE)
+            assert self.gate.closed_until <= self.now + max(*PAUSES, QUOTA_PAUSE)
             assert self.gate.reason in TROUBLES.values()
         else:
             assert (self.gate.reason, self.gate.room(self.now)) == ("", None)

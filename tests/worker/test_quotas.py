@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from casework.clock import CHINA
+from casework.clock import CHINA, legal_date
 from server.clock import SharedClock
 from server.embedded import free_port, start_redis
 from server.parts import Parts, redis_client
-from server.quotas import CHINA_SECONDS, DAY_SECONDS, Quotas
+from server.quotas import DAY_SECONDS, Quotas
 from tests.support import Phones
 from tests.worker.helpers import (
     at_end,
@@ -46,7 +46,7 @@ def midnight(parts: Parts) -> datetime:
 
 def counter(parts: Parts, app_id: str, channel: str) -> str:
     """The name of today's counter in Redis."""
-    return f"quota:{app_id}:{channel}:{int((parts.clock.time() + CHINA_SECONDS) // DAY_SECONDS)}"
+    return f"quota:{app_id}:{channel}:{legal_date(parts.clock.now())}"
 
 
 async def test_several_processes_count_together(parts: Parts) -> None:
