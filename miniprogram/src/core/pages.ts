@@ -1,0 +1,40 @@
+/** Going from page to page, by name. */
+
+const PAGES = {
+  home: "home/home",
+  report: "report/report",
+  reports: "reports/reports",
+  one: "reports/one",
+  add: "reports/add",
+  tasks: "tasks/tasks",
+  task: "tasks/one",
+  verify: "tasks/verify",
+  inbox: "inbox/inbox",
+  waiting: "waiting/waiting",
+  held: "held/held",
+  bind: "bind/bind",
+} as const;
+
+export type PageName = keyof typeof PAGES;
+
+export function addressOf(name: PageName, query: Record<string, string> = {}): string {
+  const pairs = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return `/pages/${PAGES[name]}${pairs.length ? `?${pairs.join("&")}` : ""}`;
+}
+
+export function open(name: PageName, query: Record<string, string> = {}): void {
+  // Ten pages may lie upon each other in a mini program; the eleventh takes the place of the last.
+  const go = getCurrentPages().length >= 9 ? uni.redirectTo : uni.navigateTo;
+  go({ url: addressOf(name, query) });
+}
+
+/** Take this page's place, so that 返回 does not lead back to it. */
+export function replace(name: PageName, query: Record<string, string> = {}): void {
+  uni.redirectTo({ url: addressOf(name, query) });
+}
+
+/** Back to where one came from; whoever came by a message goes to the first page. */
+export function goBack(): void {
+  if (getCurrentPages().length > 1) uni.navigateBack();
+  else uni.reLaunch({ url: addressOf("home") });
+}

@@ -1,0 +1,87 @@
+/** Who uses this phone: the session, and what it says about the person. */
+import { computed, reactive } from "vue";
+
+import { type Answer, type Body, call, NoSignal, type Options, type Path, Problem, type Schema, type Verb } from "@/api/client";
+import { keep, kept } from "@/core/store";
+import { freshSession } from "@platform/login";
+
+export type Who = Omit<Schema<"SessionShape">, "token" | "expires_in">;
+type State = { token: string; who: Who | null; refused: string };
+
+const NAME = "session";
+const saved = kept<{ token: string; who: Who }>(NAME);
+
+/** `refused` says why signing in did not work; it is empty while all is well. */
+export const session = reactive<State>({ token: saved?.token ?? "", who: saved?.who ?? null, refused: "" });
+
+export const isStaff = computed(() => Boolean(session.who?.staff));
+
+/** Whether the person has one of these roles anywhere. */
+export function hasRole(...roles: string[]): boolean {
+  return Boolean(session.who?.grants.some((grant) => roles.includes(grant.role)));
+}
+
+export function accept(answer: Schema<"SessionShape">): void {
+  const { token, expires_in: _, ...who } = answer;
+  session.token = token;
+  session.who = who;
+  session.refused = "";
+  keep(NAME, { token, who });
+}
+
+export function signOut(): void {
+  session.token = "";
+  keep(NAME, { token: "", who: session.who });
+}
+
+let signingIn: Promise<boolean> | null = null;
+
+/** Sign in if need be; whether there is a session now. On a web page this may leave the page for WeChat's
+ * authorisation, and the promise never settles; so drafts are kept before anything is called. */
+export function signIn(again = false): Promise<boolean> {
+  if (again) signOut();
+  if (session.token) return Promise.resolve(true);
+  signingIn ??= freshSession()
+    .then((answer) => {
+      accept(answer);
+      return true;
+    })
+    .catch((error: unknown) => {
+      if (error instanceof NoSignal) return false;
+      session.refused = error instanceof Problem ? error.title : "登录没有成功，请关闭后重新打开。";
+      return false;
+    })
+    .finally(() => {
+      signingIn = null;
+    });
+  return signingIn;
+}
+
+/** One call as the signed-in person; a session that has ended is renewed once. */
+export async function ask<P extends Path, V extends Verb>(
+  verb: V,
+  path: P,
+  options: Omit<Options, "body" | "token"> & { body?: Body<P, V> } = {},
+): Promise<Answer<P, V>> {
+  for (let tries = 1; ; tries += 1) {
+    if (!(await signIn())) {
+      throw session.refused ? new Problem(401, "not_signed_in", session.refused) : new NoSignal();
+    }
+    try {
+      return await call(verb, path, { ...options, token: session.token });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 401 || tries > 1) throw error;
+      signOut();
+    }
+  }
+}
+
+/** Ask the service anew who this is: roles and names may have changed. */
+export async function refreshWho(): Promise<void> {
+  try {
+    session.who = await ask("get", "/api/session");
+    keep(NAME, { token: session.token, who: session.who });
+  } catch {
+    // What the phone knew stays; the next page asks again.
+  }
+}

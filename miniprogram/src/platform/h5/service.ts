@@ -1,0 +1,2 @@
+/** The pages come from the service itself. */
+export const SERVICE = "";

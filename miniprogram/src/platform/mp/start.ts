@@ -1,0 +1,6 @@
+/** What the mini program needs once, when it starts. */
+export function prepare(): void {
+  const updates = uni.getUpdateManager();
+  // A new version is taken at the next opening, so that nobody loses the page they are on.
+  updates.onUpdateReady(() => undefined);
+}
