@@ -104,6 +104,20 @@ class NotAPicture(Problem):
     default_title = "这个文件不是可用的照片，请重新拍照或选择 JPG、PNG 图片。"
 
 
+class NotARecording(Problem):
+    """The upload is no sound that phones record, whatever its name says."""
+
+    code = "not_a_recording"
+    default_title = "这段语音的格式不能识别，请在页面里重新录一段。"
+
+
+class WrongOffset(Problem):
+    """A part of a file that does not go on where the file ends so far; `received` bytes are there."""
+
+    code = "wrong_offset"
+    default_title = "前面还有没传到的部分，请从断开的地方接着上传。"
+
+
 class TooOften(Problem):
     """A rate limit; `retry_after` seconds are in the answer."""
 

@@ -1,7 +1,7 @@
 """The shapes of answers, for the API document and its tests."""
 
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,8 +19,17 @@ class FieldError(Shape):
     message: str
 
 
+class CurrentShape(Shape):
+    """What a record is now, in words too, for a phone that shows it beside what its user saw."""
+
+    state: str
+    version: int
+    text: str
+
+
 class ProblemShape(BaseModel):
-    """application/problem+json; further members depend on `code`."""
+    """application/problem+json; further members depend on `code`. `yours` is the version that the client
+    based its command on, and `current` what the record is now."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -30,6 +39,8 @@ class ProblemShape(BaseModel):
     title: str
     errors: list[FieldError]
     request_id: str
+    yours: int | None = None
+    current: CurrentShape | None = None
 
 
 class GrantShape(Shape):
@@ -41,9 +52,10 @@ class GrantShape(Shape):
 
 
 class WhoShape(Shape):
-    """Who is signed in."""
+    """Who is signed in. `phone_masked` is the telephone number that WeChat has verified."""
 
     person: str
+    phone_masked: str | None
     staff: str | None
     staff_name: str | None
     grants: list[GrantShape]
@@ -54,6 +66,14 @@ class SessionShape(WhoShape):
 
     token: str
     expires_in: int
+
+
+class VerifiedPhoneShape(Shape):
+    """A verified telephone number, to fill the form in. `session` is there when the person turned out to be
+    one whom we knew already: it takes the place of the old one, which has ended."""
+
+    phone: str
+    session: SessionShape | None
 
 
 class PageSignatureShape(Shape):
@@ -73,8 +93,16 @@ class BindingCodeShape(Shape):
     code: str | None = None
 
 
+class PlaceShape(Shape):
+    """A place on the way down to another one."""
+
+    id: str
+    name: str
+    kind: str
+
+
 class RegionShape(Shape):
-    """A place."""
+    """A place. `path` leads from the county down to the place itself."""
 
     id: str
     kind: str
@@ -82,6 +110,19 @@ class RegionShape(Shape):
     full_name: str
     code: str
     parent: str | None
+    path: list[PlaceShape]
+
+
+class NearRegionShape(RegionShape):
+    """A place and how far its centre is away, in metres."""
+
+    distance_m: int
+
+
+class NearRegionsShape(Shape):
+    """The nearest places, the nearest first; none within 20 km."""
+
+    items: list[NearRegionShape]
 
 
 class RegionsShape(Shape):
@@ -91,10 +132,11 @@ class RegionsShape(Shape):
 
 
 class OptionShape(Shape):
-    """One thing that can be ticked."""
+    """One thing that can be ticked: the official term, and how people say it."""
 
     code: str
     label: str
+    plain: str
 
 
 class ConsentShape(Shape):
@@ -125,65 +167,21 @@ class PhotoShape(Shape):
     size: int
 
 
-class SubmittedShape(Shape):
-    """What the applicant gets at once. `joined`: added to the household's open report."""
+class RecordingShape(Shape):
+    """An uploaded voice note; `type` is its media type."""
 
     id: str
-    number: str
-    state: str
-    joined: bool
-    next: str
-    message: str | None = None
-    task: str | None = None
-    assigned: bool | None = None
-    due_at: datetime | None = None
+    sha256: str
+    size: int
+    type: str
 
 
-class StepShape(Shape):
-    """One line of the way so far."""
+class UploadShape(Shape):
+    """How far an upload is. A phone goes on at the byte `received`, unless it is `complete`: then the file
+    is kept in another form, and its bytes are not counted any more."""
 
-    at: datetime
-    event: str
-    text: str
-
-
-class PhotoRefShape(Shape):
-    """A photo of a record."""
-
-    id: str
-    kind: str
-
-
-class IntakeLineShape(Shape):
-    """A report in a list."""
-
-    id: str
-    number: str
-    state: str
-    finding: str | None
-    filing: str
-    village: str
-    name: str
-    next: str
-    created_at: datetime
-    version: int
-
-
-class IntakeShape(IntakeLineShape):
-    """A report with its way so far. `fields` are the values of the form; ID number and phone masked."""
-
-    risks: list[str]
-    fields: dict[str, Any]
-    photos: list[PhotoRefShape]
-    timeline: list[StepShape]
-    joined_to: str | None
-
-
-class IntakePage(Shape):
-    """A page of reports."""
-
-    items: list[IntakeLineShape]
-    next: str | None
+    received: int
+    complete: bool
 
 
 class ChangedShape(Shape):
@@ -194,73 +192,28 @@ class ChangedShape(Shape):
     version: int
 
 
-class TaskLineShape(Shape):
-    """A task in a list. `colour`: normal, orange, red."""
-
-    id: str
-    kind: str
-    number: str
-    village: str
-    name: str
-    state: str
-    colour: str
-    green_channel: bool
-    assigned: bool
-    accept_due_at: datetime
-    due_at: datetime
-    provisional: bool
-    unmet: int
-    version: int
-
-
-class TaskShape(TaskLineShape):
-    """A task with what is to be verified; `joined` are the reports that were added to it."""
-
-    intake: str
-    staff_name: str | None
-    risks: list[str]
-    fields: dict[str, Any]
-    photos: list[PhotoRefShape]
-    filing: str
-    joined: list[str]
-
-
-class TaskPage(Shape):
-    """A page of tasks."""
-
-    items: list[TaskLineShape]
-    next: str | None
-
-
-class VerifiedShape(ChangedShape):
-    """A task after its verification."""
-
-    finding: str
-    due_at: datetime
-
-
-class AssignedShape(Shape):
-    """A task after it was given to somebody."""
-
-    id: str
-    version: int
-    staff: str
-
-
 class PhoneShape(Shape):
     """A telephone number; the look at it was recorded."""
 
     phone: str
 
 
+class MessagePageShape(Shape):
+    """A page of the app; `id` is that of the report or the task."""
+
+    name: Literal["report", "task", "tasks", "corrections", "inbox"]
+    id: str | None = None
+
+
 class MessageShape(Shape):
-    """A message in the inbox."""
+    """A message in the inbox; `page` is where it leads."""
 
     id: str
     kind: str
     title: str
     text: str
     ref: str
+    page: MessagePageShape
     state: str
     at: datetime
 

@@ -69,12 +69,14 @@ def described(
     body: type[BaseModel] | None = None,
     answers: Mapping[int, type[BaseModel] | str] | None = None,
     query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
     command: bool = False,
 ) -> Callable[[Method], Method]:
     """What the API document says of a method.
 
-    `answers` maps statuses to models, or to a media type for what is no JSON; `query` names parameters
-    with their meaning; `command` says that the method takes an Idempotency-Key and If-Match.
+    `answers` maps statuses to models, or to a media type for what is no JSON; `query` and
+    `headers` name what may be given there, with its meaning; `command` says that the method takes an
+    Idempotency-Key and If-Match.
     """
 
     def mark(method: Method) -> Method:
@@ -83,6 +85,7 @@ def described(
             "body": body,
             "answers": dict(answers or {}),
             "query": dict(query or {}),
+            "headers": dict(headers or {}),
             "command": command,
         }
         return method
@@ -113,6 +116,8 @@ class Handler(RequestHandler):
     """Base of all handlers: request id, problems instead of stack traces, safe headers."""
 
     body_limit: ClassVar[int] = BODY_LIMIT
+    body_too_large: ClassVar[str | None] = None
+    """What to tell people about a body above the limit, where that can be said better than in general."""
 
     @property
     def services(self) -> Services:
@@ -144,7 +149,7 @@ class Handler(RequestHandler):
             return None
         self._check_client()
         if len(self.request.body) > self.body_limit:
-            raise TooLarge
+            raise TooLarge(self.body_too_large)
         return None if access == PUBLIC else self._sign_in(getattr(method, "limit", "read"))
 
     def on_finish(self) -> None:

@@ -4,10 +4,12 @@ from typing import Any
 
 from casework.ids import spoken
 from casework.intake import rules
+from casework.intake.additions import AdditionForm
 from casework.intake.model import Intake, ReportForm
 from casework.pages import page_limit
-from handlers.answers import ChangedShape, IntakePage, IntakeShape, SubmittedShape
+from handlers.answers import ChangedShape
 from handlers.base import Handler, Routes, described, needs
+from handlers.case_answers import ConsentWithdrawnShape, IntakePage, IntakeShape, SubmittedShape
 
 PAGE_QUERY = {"cursor": "上一页给出的 next", "limit": "每页条数，最多 100"}
 
@@ -46,11 +48,17 @@ class IntakesHandler(Handler):
         self.services.wake("outbox")
 
     @needs("intake.read")
-    @described("申报列表", query=PAGE_QUERY, answers={200: IntakePage})
+    @described(
+        "申报列表",
+        query={**PAGE_QUERY, "mine": "true 为只看自己提交的（本人或代办）"},
+        answers={200: IntakePage},
+    )
     async def get(self) -> None:
         """Reports in reach, newest first."""
         limit = page_limit(self.get_argument("limit", None))
-        page = await self.services.intakes.page(self.actor, self.get_argument("cursor", None), limit)
+        mine = self.get_argument("mine", "") == "true"
+        cursor = self.get_argument("cursor", None)
+        page = await self.services.intakes.page(self.actor, cursor, limit, mine=mine)
         self.answer({"items": [line(i) for i in page.items], "next": page.next})
 
 
@@ -61,17 +69,47 @@ class IntakeHandler(Handler):
     @described("一份申报和它的进展", answers={200: IntakeShape})
     async def get(self, id_: str) -> None:
         """One report with its way so far."""
-        intake, fields, timeline = await self.services.intakes.view(self.actor, self.id_in_path(id_))
+        intake, content, timeline = await self.services.intakes.view(self.actor, self.id_in_path(id_))
         self.answer(
             {
                 **line(intake),
                 "risks": intake["risks"],
-                "fields": fields,
+                "fields": content.fields,
                 "photos": intake["photos"],
+                "voice": bool(intake.get("voice")),
+                "additions": content.additions,
+                "corrections": content.corrections,
                 "timeline": timeline,
                 "joined_to": intake["joined_to"],
             }
         )
+
+
+class AdditionsHandler(Handler):
+    """/api/intakes/<id>/additions"""
+
+    @needs("intake.add", "submit")
+    @described("补充情况", body=AdditionForm, answers={200: ChangedShape}, command=True)
+    async def post(self, id_: str) -> None:
+        """Add words and photos to a report that is not verified yet."""
+        command = self.command("intake.add")
+        form = self.form(AdditionForm)
+        work = self.services.intakes.add(self.actor, command, self.id_in_path(id_), form)
+        await self.answer_command(command, work)
+        self.services.wake("outbox")
+
+
+class ConsentWithdrawalHandler(Handler):
+    """/api/intakes/<id>/consent-withdrawal"""
+
+    @needs("consent.withdraw", "write")
+    @described("撤回授权", answers={200: ConsentWithdrawnShape}, command=True)
+    async def post(self, id_: str) -> None:
+        """Take back the consent of a report; what was only held by it is erased."""
+        command = self.command("consent.withdraw")
+        work = self.services.intakes.withdraw_consent(self.actor, command, self.id_in_path(id_))
+        await self.answer_command(command, work)
+        self.services.wake("outbox")
 
 
 class WithdrawalHandler(Handler):
@@ -101,9 +139,26 @@ class IntakePhotoHandler(Handler):
         self.finish(jpeg)
 
 
+class IntakeVoiceHandler(Handler):
+    """/api/intakes/<id>/voice, /api/intakes/<id>/additions/<addition id>/voice"""
+
+    @needs("intake.read")
+    @described("申报或补充情况的语音", answers={200: "audio/*"})
+    async def get(self, id_: str, addition: str | None = None) -> None:
+        """The voice note of a report in reach or of an addition, of the type that it was uploaded as."""
+        addition_id = self.id_in_path(addition) if addition else None
+        type_, sound = await self.services.intakes.voice(self.actor, self.id_in_path(id_), addition_id)
+        self.set_header("Content-Type", type_)
+        self.finish(sound)
+
+
 routes: Routes = [
     (r"/api/intakes", IntakesHandler),
     (r"/api/intakes/(?P<id_>[^/]+)", IntakeHandler),
+    (r"/api/intakes/(?P<id_>[^/]+)/additions", AdditionsHandler),
+    (r"/api/intakes/(?P<id_>[^/]+)/additions/(?P<addition>[^/]+)/voice", IntakeVoiceHandler),
+    (r"/api/intakes/(?P<id_>[^/]+)/consent-withdrawal", ConsentWithdrawalHandler),
     (r"/api/intakes/(?P<id_>[^/]+)/withdrawal", WithdrawalHandler),
     (r"/api/intakes/(?P<id_>[^/]+)/photos/(?P<photo>[^/]+)", IntakePhotoHandler),
+    (r"/api/intakes/(?P<id_>[^/]+)/voice", IntakeVoiceHandler),
 ]

@@ -63,6 +63,8 @@ def _operation(method: Any, description: dict[str, Any], parameters: list[dict[s
     found = list(parameters)
     for name, meaning in description["query"].items():
         found.append({"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}})
+    for name, meaning in description["headers"].items():
+        found.append({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}})
     if description["command"]:
         for name, (meaning, required) in COMMAND_HEADERS.items():
             found.append(

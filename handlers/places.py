@@ -1,11 +1,31 @@
 """Places and the report form's options."""
 
+from typing import Any
+
 from casework.clock import legal_date
+from casework.intake.model import Position
 from casework.regions.model import Region, RegionKind
-from handlers.answers import FormShape, RegionsShape
+from handlers.answers import FormShape, NearRegionsShape, RegionsShape
 from handlers.base import Handler, Routes, described, needs
 
 OPTION_TABLES = ("risks", "relations", "measures", "photo_kinds")
+
+
+async def shape(handler: Handler, region: Region) -> dict[str, Any]:
+    """A place as clients see it."""
+    regions = handler.services.regions
+    return {
+        "id": region["_id"],
+        "kind": region["kind"],
+        "name": region["name"],
+        "full_name": await regions.full_name(region, RegionKind.CITY),
+        "code": region["code"],
+        "parent": region["parent"],
+        "path": [
+            {"id": node["_id"], "name": node["name"], "kind": node["kind"]}
+            for node in await regions.path(region)
+        ],
+    }
 
 
 class RegionsHandler(Handler):
@@ -26,22 +46,21 @@ class RegionsHandler(Handler):
         else:
             above = self.id_in_path(parent) if parent else None
             found = await self.services.regions.children(above)
-        items = []
-        for region in found:
-            if region["kind"] == RegionKind.GRID:
-                # Grids are how the work is divided; people know their group.
-                continue
-            items.append(
-                {
-                    "id": region["_id"],
-                    "kind": region["kind"],
-                    "name": region["name"],
-                    "full_name": await self.services.regions.full_name(region, RegionKind.CITY),
-                    "code": region["code"],
-                    "parent": region["parent"],
-                }
-            )
-        self.answer({"items": items})
+        # Grids are how the work is divided; people know their group.
+        known = [region for region in found if region["kind"] != RegionKind.GRID]
+        self.answer({"items": [await shape(self, region) for region in known]})
+
+
+class NearHandler(Handler):
+    """/api/regions/near"""
+
+    @needs("region.read")
+    @described("离我最近的村组", body=Position, answers={200: NearRegionsShape})
+    async def post(self) -> None:
+        """The nearest places to a position, which stands in the body: addresses are logged everywhere."""
+        here = self.form(Position)
+        found = await self.services.regions.near(here.longitude, here.latitude)
+        self.answer({"items": [{**await shape(self, one), "distance_m": metres} for one, metres in found]})
 
 
 class FormHandler(Handler):
@@ -57,7 +76,7 @@ class FormHandler(Handler):
         tables = await self.services.tables.now()
         body: dict[str, object] = {
             name: [
-                {"code": code, "label": row["label"]}
+                {"code": code, "label": row["label"], "plain": row.get("plain", row["label"])}
                 for code, row in tables.table(name, areas, today).items()
             ]
             for name in OPTION_TABLES
@@ -67,4 +86,8 @@ class FormHandler(Handler):
         self.answer(body)
 
 
-routes: Routes = [(r"/api/regions", RegionsHandler), (r"/api/report-form", FormHandler)]
+routes: Routes = [
+    (r"/api/regions", RegionsHandler),
+    (r"/api/regions/near", NearHandler),
+    (r"/api/report-form", FormHandler),
+]

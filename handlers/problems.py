@@ -17,6 +17,8 @@ STATUS: dict[type[p.Problem], HTTPStatus] = {
     p.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     p.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     p.NotAPicture: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    p.NotARecording: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    p.WrongOffset: HTTPStatus.CONFLICT,
     p.TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     p.ClientTooOld: HTTPStatus.UPGRADE_REQUIRED,
     p.Away: HTTPStatus.SERVICE_UNAVAILABLE,

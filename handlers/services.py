@@ -4,17 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from casework.account.phones import VerifiedPhones
 from casework.account.service import Account
 from casework.clock import Clock
 from casework.commands.service import Commands
+from casework.held.service import Held
 from casework.intake.service import Intakes
 from casework.notices.service import Notices
 from casework.photos.service import Photos
+from casework.recordings.service import Recordings
 from casework.regions.service import Regions
 from casework.staff.service import StaffService
 from casework.tables.service import Tables
 from casework.tasks.service import Tasks
-from wechat.client import MiniProgramSession, OAuthPerson
+from wechat.client import MiniProgramSession, OAuthPerson, PhoneNumber
 from wechat.codec import Codecs
 from wechat.tickets import PageSignature
 
@@ -97,9 +100,12 @@ class Services:
 
     account: Account
     commands: Commands
+    held: Held
     intakes: Intakes
     notices: Notices
+    phones: VerifiedPhones
     photos: Photos
+    recordings: Recordings
     regions: Regions
     staff: StaffService
     tables: Tables
@@ -115,6 +121,7 @@ class Services:
     domain_proof: str
     """The code of the file by which WeChat sees that the domain is ours; empty without one."""
     code_to_session: Callable[[str], Awaitable[MiniProgramSession]]
+    phone_number: Callable[[str], Awaitable[PhoneNumber]]
     mp_app_id: str
     wake: Callable[[str], None]
     """Tell the workers that there is something in the ``outbox`` or among the ``events``; cheap, never

@@ -5,8 +5,10 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from casework.forms import Form
-from casework.problems import Away, BadCode
-from handlers.answers import BindingCodeShape, SessionShape, WhoShape
+from casework.identity import normal_phone
+from casework.masks import masked_phone
+from casework.problems import Away, BadCode, NotAllowed
+from handlers.answers import BindingCodeShape, SessionShape, VerifiedPhoneShape, WhoShape
 from handlers.base import Handler, Routes, described, needs, public
 from handlers.services import Session
 from wechat.errors import WeChatError, WeChatFailure
@@ -14,8 +16,12 @@ from wechat.errors import WeChatError, WeChatFailure
 SESSION_SECONDS = 7 * 24 * 3600
 
 
+#: Where the telephone number comes from when WeChat cannot give it.
+TYPE_IT = "也可以直接填写手机号。"
+
+
 class CodeForm(Form):
-    """The code of ``wx.login``."""
+    """The code of ``wx.login``, or of the button that gives the telephone number."""
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -42,14 +48,26 @@ async def who(handler: Handler, person_id: str, staff_id: str | None) -> dict[st
         for grant in staff["grants"]:
             region = await handler.services.regions.get(grant["node"])
             grants.append({"role": grant["role"], "region": region["_id"], "region_name": region["name"]})
-    return {"person": person_id, "staff": staff_id, "staff_name": name, "grants": grants}
+    phone = await handler.services.phones.of_person(person_id)
+    return {
+        "person": person_id,
+        "phone_masked": masked_phone(phone) if phone else None,
+        "staff": staff_id,
+        "staff_name": name,
+        "grants": grants,
+    }
+
+
+async def new_session(handler: Handler, session: Session) -> dict[str, object]:
+    """A new session, as it is answered."""
+    token = await handler.services.sessions.open(session)
+    body = await who(handler, session.person_id, session.staff_id)
+    return {**body, "token": token, "expires_in": SESSION_SECONDS}
 
 
 async def sign_in(handler: Handler, session: Session) -> None:
     """Answer with a new session. A token that the client brought along is never taken over."""
-    token = await handler.services.sessions.open(session)
-    body = await who(handler, session.person_id, session.staff_id)
-    handler.answer({**body, "token": token, "expires_in": SESSION_SECONDS}, 201)
+    handler.answer(await new_session(handler, session), 201)
 
 
 class SessionHandler(Handler):
@@ -87,6 +105,39 @@ class SessionHandler(Handler):
         self.finish()
 
 
+class VerifiedPhoneHandler(Handler):
+    """/api/session/phone"""
+
+    @needs("phone.verify", "bind")
+    @described("用微信验证的手机号", body=CodeForm, answers={200: VerifiedPhoneShape})
+    async def post(self) -> None:
+        """Exchange the code of the phone button for the number, and keep it. Where it shows that we know
+        the person already, the session goes over to them."""
+        if self.actor.app_id != self.services.mp_app_id:
+            raise NotAllowed(f"请在微信小程序里使用这个功能，{TYPE_IT}")
+        form = self.form(CodeForm)
+        try:
+            found = await self.services.phone_number(form.code)
+            phone = normal_phone(found.number) if found.country_code == "86" else None
+        except WeChatError:
+            raise BadCode(f"手机号没有取到，可能等得太久了。请再点一次按钮，{TYPE_IT}") from None
+        except WeChatFailure:
+            raise Away(f"微信暂时没有应答，请稍后再试，{TYPE_IT}") from None
+        except ValueError:
+            phone = None
+        if phone is None:
+            raise BadCode("微信里的号码不是内地手机号，请直接填写能联系到您的手机号。")
+        verified = await self.services.phones.verify(self.actor, phone)
+        session = None
+        if verified.moved:
+            await self.services.sessions.close_all(self.actor.person_id)
+            staff = await self.services.staff.of_person(verified.person_id)
+            staff_id = staff["_id"] if staff else None
+            joined = Session(verified.person_id, self.actor.app_id, self.actor.openid, staff_id)
+            session = await new_session(self, joined)
+        self.answer({"phone": phone, "session": session})
+
+
 class BindingHandler(Handler):
     """/api/staff-binding"""
 
@@ -95,7 +146,8 @@ class BindingHandler(Handler):
     async def post(self) -> None:
         """Bind the signed-in person; all their sessions end, and a new one begins."""
         form = self.form(BindingForm)
-        staff = await self.services.staff.bind(self.actor, form.staff_no, form.code)
+        tell_former = self.services.notices.binding_moved
+        staff = await self.services.staff.bind(self.actor, form.staff_no, form.code, tell_former)
         await self.services.sessions.close_all(self.actor.person_id)
         await self.services.account.became_staff(self.actor.person_id)
         self.services.wake("outbox")
@@ -118,6 +170,7 @@ class BindingCodeHandler(Handler):
 
 routes: Routes = [
     (r"/api/session", SessionHandler),
+    (r"/api/session/phone", VerifiedPhoneHandler),
     (r"/api/staff-binding", BindingHandler),
     (r"/api/staff-binding/codes", BindingCodeHandler),
 ]

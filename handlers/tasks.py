@@ -7,12 +7,12 @@ from pydantic import StringConstraints
 from casework.forms import Form
 from casework.ids import spoken
 from casework.intake.model import VerificationForm
-from casework.intake.service import visible_states
 from casework.pages import page_limit
 from casework.tasks.model import LIVE, Task
-from casework.tasks.rules import colour
-from handlers.answers import AssignedShape, ChangedShape, PhoneShape, TaskPage, TaskShape, VerifiedShape
+from casework.tasks.rules import colour, visible_states
+from handlers.answers import ChangedShape, PhoneShape
 from handlers.base import Handler, Routes, described, needs
+from handlers.case_answers import AssignedShape, TaskPage, TaskShape, VerifiedShape
 from handlers.intakes import PAGE_QUERY
 
 
@@ -34,6 +34,7 @@ def line(handler: Handler, task: Task) -> dict[str, Any]:
         "colour": colour(task, handler.services.clock.now()),
         "green_channel": task["green_channel"],
         "assigned": task["assignee"] is not None,
+        "mine": task["assignee"] is not None and task["assignee"] == handler.actor.staff_id,
         "accept_due_at": task["accept_due_at"],
         "due_at": task["due_at"],
         "provisional": task["provisional"],
@@ -66,7 +67,9 @@ class TaskHandler(Handler):
     @described("一项任务", answers={200: TaskShape})
     async def get(self, id_: str) -> None:
         """One task with what is to be verified."""
-        task, intake, fields, joined = await self.services.intakes.task_view(self.actor, self.id_in_path(id_))
+        task, intake, content, joined = await self.services.intakes.task_view(
+            self.actor, self.id_in_path(id_)
+        )
         name = None
         if task["assignee"]:
             name = (await self.services.staff.get(task["assignee"]))["name"]
@@ -75,13 +78,24 @@ class TaskHandler(Handler):
                 **line(self, task),
                 "intake": intake["_id"],
                 "staff_name": name,
+                "centre": await self._centre(task["place"]),
                 "risks": intake["risks"],
-                "fields": fields,
+                "fields": content.fields,
                 "photos": intake["photos"],
+                "voice": bool(intake.get("voice")),
+                "additions": content.additions,
+                "corrections": content.corrections,
                 "filing": intake["filing"],
                 "joined": joined,
             }
         )
+
+    async def _centre(self, place: str) -> dict[str, float] | None:
+        centre = await self.services.regions.centre(place)
+        if centre is None:
+            return None
+        longitude, latitude = centre["coordinates"]
+        return {"longitude": longitude, "latitude": latitude}
 
 
 class AcceptanceHandler(Handler):

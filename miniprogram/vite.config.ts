@@ -4,6 +4,9 @@ import { fileURLToPath } from "node:url";
 import plugin from "@dcloudio/vite-plugin-uni";
 import { defineConfig } from "vite";
 
+import { offline } from "./build/offline";
+import { ownHosts } from "./build/ownHosts";
+
 // The plugin is a CommonJS module whose default export stands one level deeper under Node's own loader.
 const uni = (plugin as unknown as { default?: typeof plugin }).default ?? plugin;
 const { version } = JSON.parse(readFileSync("package.json", "utf-8")) as { version: string };
@@ -11,7 +14,7 @@ const source = fileURLToPath(new URL("src", import.meta.url));
 const platform = process.env.UNI_PLATFORM === "mp-weixin" ? "mp" : "h5";
 
 export default defineConfig({
-  plugins: [uni()],
+  plugins: platform === "h5" ? [uni(), ownHosts(), offline()] : [uni(), ownHosts()],
   // What differs between the platforms stands twice under the same names, in `src/platform/h5` and `…/mp`.
   resolve: { alias: { "@platform": `${source}/platform/${platform}` } },
   define: { __VERSION__: JSON.stringify(version) },

@@ -12,7 +12,7 @@ import structlog
 from tornado.web import Application, RequestHandler
 
 from casework.photos.rules import UPLOAD_BYTES
-from handlers import demo
+from handlers import demo, phone
 from handlers.base import REQUEST_ID, NoSuchPage, Routes, check_access
 from handlers.callback import Callback
 from handlers.openapi import document
@@ -37,6 +37,8 @@ IDLE_SECONDS = 75.0
 #: request.
 GC_THRESHOLDS = (20_000, 20, 50)
 DEMO_PAGE = Path(__file__).parent / "demo_page"
+#: The web build of the phone client; `make phone` writes it.
+PHONE_PAGES = Path(__file__).parent / "phone_pages"
 
 
 def request_log(metrics: Metrics) -> Note:
@@ -75,6 +77,7 @@ def make_application(parts: Parts, note: Note, under_way: set[Any]) -> Applicati
         services=parts.services,
         openapi=document(routes, parts.services.version),
         demo=demo_scene(parts.settings),
+        phone=phone.read_pages(PHONE_PAGES, framers(parts.settings)),
         under_way=under_way,
         log_function=log_function,
         compress_response=False,
@@ -93,6 +96,11 @@ def demo_scene(settings: Settings) -> demo.DemoScene:
         for one in PEOPLE
     ]
     return demo.DemoScene(DEMO_PAGE, settings.local_simulator_url, people)
+
+
+def framers(settings: Settings) -> list[str]:
+    """Who may show the pages in a frame: the simulator's phones, which the demo's page shows in turn."""
+    return [] if settings.mode is Mode.PRODUCTION else ["'self'", settings.local_simulator_url]
 
 
 def _with_routes(mounted: Routes) -> Routes:

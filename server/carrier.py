@@ -8,6 +8,7 @@ from casework.account.service import Account
 from casework.notices.kinds import KINDS, template_data, text_of
 from casework.notices.model import Delivery, Outcome
 from casework.notices.service import Parcel
+from handlers.phone import address_of, page_of
 from wechat.channels import Content, deliver
 from wechat.client import WeChatApi
 from wechat.errcodes import Disposition
@@ -41,10 +42,13 @@ class Carrier:
         text = text_of(parcel.kind, parcel.fields)
         key, use = KINDS[parcel.kind].template, USES.get(parcel.channel)
         template = await self._account.template(parcel.app_id, use, key) if key and use else None
+        named = "" if parcel.app_id == self._account.oa_app_id else parcel.app_id
+        page = page_of(parcel.link) if parcel.channel == "mini_program" and parcel.link else None
         content = Content(
             template_id=template["template_id"] if template else None,
             data=template_data(parcel.kind, parcel.fields, template["keywords"]) if template else {},
-            url=f"{self._public_url}{parcel.link}" if parcel.link else None,
+            url=address_of(parcel.link, self._public_url, named) if parcel.link else None,
+            mini_program={"appid": parcel.app_id, "pagepath": page} if page else None,
             text=f"{REPEATED}{text}" if parcel.possibly_repeated else text,
         )
         api = self._apis[parcel.app_id]

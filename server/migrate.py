@@ -14,7 +14,7 @@ ANSWERS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
         "report",
         ("report", "申报", "求助", "我要申报"),
         "text",
-        "请在小程序中点“我要申报”，勾选几项就能提交。",
+        "请点下方“我要申报”，勾选几项就能提交。",
     ),
     ("progress", ("progress", "进度", "我的申报", "办理进度"), "my_reports", ""),
     ("tasks", ("tasks", "任务", "待办"), "my_tasks", ""),
@@ -64,21 +64,27 @@ def _click(name: str, key: str) -> dict[str, str]:
     return {"type": "click", "name": name, "key": key}
 
 
+def _view(name: str, link: str) -> dict[str, str]:
+    # The service's own address is added when the menu is published.
+    return {"type": "view", "name": name, "url": link}
+
+
 #: The menus of an account until its administrators change them: everybody's, and those by tag.
 BUTTONS: list[dict[str, Any]] = [
-    _click("我要申报", "report"),
-    _click("办理进度", "progress"),
+    _view("我要申报", "/m/report"),
+    _view("办理进度", "/m/reports"),
     _click("帮扶政策", "policy"),
 ]
 BUTTONS_BY_TAG: dict[str, list[dict[str, Any]]] = {
     STAFF_TAG: [
-        _click("待办任务", "tasks"),
+        _view("待办任务", "/m/tasks"),
         {"type": "scancode_waitmsg", "name": "扫服务码", "key": "scan"},
         {
             "name": "群众服务",
             "sub_button": [
-                _click("代为申报", "report"),
-                _click("我的申报进度", "progress"),
+                _view("代为申报", "/m/report?for=other"),
+                _view("我的申报进度", "/m/reports"),
+                _view("我的消息", "/m/inbox"),
                 _click("帮扶政策", "policy"),
             ],
         },

@@ -12,6 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from casework.account.model import App, AppKind
+from casework.account.phones import VerifiedPhones
 from casework.account.service import Account
 from casework.account.store import AccountStore
 from casework.audit.service import Sealer
@@ -20,12 +21,15 @@ from casework.clock import Clock
 from casework.commands.service import Commands
 from casework.commands.store import CommandStore
 from casework.fields import BlindIndex, FieldCipher
+from casework.held.service import Held
 from casework.intake.service import Intakes
 from casework.intake.store import IntakeStore
 from casework.notices.service import Carry, Notices, Postman
 from casework.notices.store import NoticeStore
 from casework.photos.service import Photos
 from casework.photos.store import PhotoStore
+from casework.recordings.service import Recordings
+from casework.recordings.store import RecordingStore
 from casework.regions.service import Regions
 from casework.regions.store import RegionStore
 from casework.staff.service import StaffService
@@ -35,6 +39,8 @@ from casework.tables.store import TableStore
 from casework.tasks.service import Tasks
 from casework.tasks.store import TaskStore
 from casework.unit import Unit
+from casework.uploads.service import Uploads
+from casework.uploads.store import UploadStore
 from handlers.services import Services
 from server.carrier import Carrier
 from server.checkpoints import Checkpoints
@@ -70,10 +76,12 @@ class Stores:
     intakes: IntakeStore
     notices: NoticeStore
     photos: PhotoStore
+    recordings: RecordingStore
     regions: RegionStore
     staff: StaffStore
     tables: TableStore
     tasks: TaskStore
+    uploads: UploadStore
 
     async def prepare(self) -> None:
         """Create every index; doing so again changes nothing."""
@@ -199,10 +207,12 @@ def _build(
         intakes=IntakeStore(database),
         notices=NoticeStore(database),
         photos=PhotoStore(database),
+        recordings=RecordingStore(database),
         regions=RegionStore(database),
         staff=StaffStore(database),
         tables=TableStore(database),
         tasks=TaskStore(database),
+        uploads=UploadStore(database),
     )
     unit = Unit(mongo)
     cipher, index = FieldCipher(settings.field_keys), BlindIndex(settings.index_keys)
@@ -213,13 +223,16 @@ def _build(
     apps = [App(one.app_id, AppKind(one.kind), one.areas) for one in settings.accounts]
     account = Account(stores.account, staff, regions, stores.audit, unit, cipher, clock, apps)
     notices = Notices(stores.notices, account, staff, unit, clock)
-    photos = Photos(stores.photos, cipher, clock, executor)
+    uploads = Uploads(stores.uploads, cipher, clock)
+    photos = Photos(stores.photos, uploads, cipher, clock, executor)
+    recordings = Recordings(stores.recordings, uploads, cipher, clock)
     tasks = Tasks(stores.tasks, staff, tables, notices, stores.audit, unit, clock)
     intakes = Intakes(
         stores.intakes,
         tasks,
         notices,
         photos,
+        recordings,
         staff,
         regions,
         tables,
@@ -230,6 +243,9 @@ def _build(
         index,
         clock,
     )
+
+    phones = VerifiedPhones(stores.account, staff, stores.audit, unit, cipher, index, clock, intakes.owns_any)
+    held = Held(account, phones, staff, regions, intakes, notices, tables, clock)
 
     base = settings.wechat_api_base
     apis = {
@@ -243,6 +259,7 @@ def _build(
         )
         for one in settings.accounts
     }
+    mini_program = apis.get(settings.mp_app_id)
     waker = Waker(redis)
 
     async def database_answers() -> None:
@@ -254,9 +271,12 @@ def _build(
     services = Services(
         account=account,
         commands=commands,
+        held=held,
         intakes=intakes,
         notices=notices,
+        phones=phones,
         photos=photos,
+        recordings=recordings,
         regions=regions,
         staff=staff,
         tables=tables,
@@ -273,7 +293,8 @@ def _build(
         },
         public_url=settings.public_url,
         domain_proof=settings.oa_domain_proof,
-        code_to_session=apis[settings.mp_app_id].code_to_session if settings.mp_app_id else _no_mini_program,
+        code_to_session=mini_program.code_to_session if mini_program else _no_mini_program,
+        phone_number=mini_program.phone_number if mini_program else _no_mini_program,
         mp_app_id=settings.mp_app_id,
         wake=waker.wake,
         health={"mongodb": database_answers, "redis": redis_answers},

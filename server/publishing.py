@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from casework.account.model import TAG_NAMES
+from handlers.phone import address_of
 from server import CannotRun
 from server.parts import Parts, parts_for
 from server.settings import Settings
@@ -21,19 +22,42 @@ from wechat.menus import problems_of
 Buttons = Sequence[Mapping[str, Any]]
 
 
-def wrong_with(buttons: Any, by_tag: Any) -> list[str]:
+def wrong_with(buttons: Any, by_tag: Any, public_url: str) -> list[str]:
     """What is wrong with an account's menus, in sentences that say what to do."""
     if not isinstance(by_tag, Mapping):
         return ["by_tag 应为“标签: 菜单”的对照表。"]
     unknown = [
         f"没有“{key}”这个标签，可用的有：{'、'.join(TAG_NAMES)}。" for key in by_tag if key not in TAG_NAMES
     ]
-    found = problems_of({"button": buttons})
+    found = problems_of({"button": _whole(buttons, public_url)})
     for key, special in by_tag.items():
         # Any number stands for the tag's, which only the platform knows.
-        for problem in problems_of({"button": special, "matchrule": {"tag_id": "1"}}):
+        whole = _whole(special, public_url)
+        for problem in problems_of({"button": whole, "matchrule": {"tag_id": "1"}}):
             found.append(f"{TAG_NAMES.get(key, key)}：{problem}")
     return unknown + found
+
+
+def _whole(buttons: Any, public_url: str) -> Any:
+    # What is no menu at all is told so by the checks.
+    try:
+        return complete(buttons, public_url)
+    except (AttributeError, TypeError, ValueError):
+        return buttons
+
+
+def complete(buttons: Buttons, public_url: str, account: str = "") -> list[dict[str, Any]]:
+    """Buttons with whole addresses: links to our own pages are kept as ``/m/…``, so that menus stay right
+    when the service moves. `account` as for `address_of`."""
+    done = []
+    for button in buttons:
+        whole = dict(button)
+        if str(button.get("url", "")).startswith("/"):
+            whole["url"] = address_of(button["url"], public_url, account)
+        if "sub_button" in button:
+            whole["sub_button"] = complete(button["sub_button"], public_url, account)
+        done.append(whole)
+    return done
 
 
 def _plain(buttons: Buttons) -> list[Any]:
@@ -57,14 +81,17 @@ async def publish_menus(parts: Parts, app_id: str) -> list[str]:
     wanted = await account.menu(app_id)
     if wanted is None:
         return []
+    public_url, named = parts.settings.public_url, "" if app_id == account.oa_app_id else app_id
+    everybody = complete(wanted["buttons"], public_url, named)
     done = []
     tags = await _tags(parts, api, app_id, sorted(wanted["by_tag"]))
     now = await api.get_menus()
-    if _plain(now.buttons) != _plain(wanted["buttons"]):
-        await api.create_menu({"button": wanted["buttons"]})
+    if _plain(now.buttons) != _plain(everybody):
+        await api.create_menu({"button": everybody})
         done.append("默认菜单已发布。")
     kept = set()
-    for key, buttons in wanted["by_tag"].items():
+    for key, kept_buttons in wanted["by_tag"].items():
+        buttons = complete(kept_buttons, public_url, named)
         same = [m for m in now.conditional if m.tag_id == tags[key] and _plain(m.buttons) == _plain(buttons)]
         if same:
             kept.add(same[0].menu_id)
@@ -105,7 +132,7 @@ async def publish(settings: Settings, file: Path | None) -> list[str]:
     """
     async with parts_for(settings) as parts:
         if file is not None:
-            buttons, by_tag = _read(await asyncio.to_thread(file.read_bytes))
+            buttons, by_tag = _read(await asyncio.to_thread(file.read_bytes), settings.public_url)
             await parts.services.account.change_menu("operator", settings.oa_app_id, buttons, by_tag)
         done = []
         for one in settings.accounts:
@@ -119,13 +146,13 @@ async def publish(settings: Settings, file: Path | None) -> list[str]:
         return done
 
 
-def _read(data: bytes) -> tuple[Any, Any]:
+def _read(data: bytes, public_url: str) -> tuple[Any, Any]:
     try:
         given = orjson.loads(data)
         buttons, by_tag = given["buttons"], given.get("by_tag", {})
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         raise CannotRun('菜单文件应为 JSON：{"buttons": […], "by_tag": {"staff": […]}}。') from None
-    if problems := wrong_with(buttons, by_tag):
+    if problems := wrong_with(buttons, by_tag, public_url):
         raise CannotRun(
             "\n".join(["菜单不符合微信的要求，没有保存：", *(f"  {problem}" for problem in problems)])
         )

@@ -9,6 +9,7 @@ import aiohttp
 
 from casework.account.model import TemplateRecord
 from casework.notices.kinds import FIELD_LABELS, TEMPLATES, Template
+from handlers.phone import ROOT
 from server import CannotRun
 from server.importing import import_rows, read_csv
 from server.migrate import bring_up
@@ -80,9 +81,13 @@ async def _meet_people(parts: Parts) -> None:
     account, stores = parts.services.account, parts.stores
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as http:
-        for person in PEOPLE:
+        for number, person in enumerate(PEOPLE):
             met = {"nickname": person.nickname, "role_hint": person.role_hint, **person.ids}
+            met["phone"] = f"138000000{number:02d}"
             await http.post(f"{base}/_sim/users", json=met)
+        # The phones show the mini program's pages as they are on the web.
+        pages = {parts.settings.mp_app_id: f"{parts.settings.public_url}{ROOT}"}
+        await http.post(f"{base}/_sim/config", json={"web_pages": pages})
         for record, template, type_ in _templates(parts.settings):
             lines = [
                 f"{STATUS_LABEL if name == 'status' else FIELD_LABELS[name]}:{{{{{keyword}.DATA}}}}"

@@ -20,6 +20,7 @@ POLL_SECONDS = 0.5
 EAGER_SECONDS = 0.05
 ALARM_SECONDS = 1.0
 SEAL_SECONDS = 0.5
+ERASE_SECONDS = 60.0
 QUOTA_SECONDS = 1.0
 FAULT_SECONDS = 1.0
 #: How many people are written to at once.
@@ -46,6 +47,7 @@ class Worker:
             asyncio.ensure_future(self._loop(self._apply_events, self._poll_seconds, self._woken["events"])),
             asyncio.ensure_future(self._loop(self._fire_alarms, lambda: ALARM_SECONDS)),
             asyncio.ensure_future(self._loop(self._seal, lambda: SEAL_SECONDS)),
+            asyncio.ensure_future(self._loop(self._finish_erasing, lambda: ERASE_SECONDS)),
             asyncio.ensure_future(self._loop(self._write_down_quotas, lambda: QUOTA_SECONDS)),
         ]
         try:
@@ -125,6 +127,9 @@ class Worker:
     async def _write_down_quotas(self) -> bool:
         await self._parts.quotas.write_down()
         return False
+
+    async def _finish_erasing(self) -> bool:
+        return await self._parts.services.intakes.finish_erasing() > 0
 
     async def _seal(self) -> bool:
         return await self._parts.sealer.seal() > 0

@@ -34,6 +34,8 @@ from tests.support import Phones
 from wechat.simulator import RunningSimulator
 from wechat.simulator import serve as serve_simulator
 
+# Chromium and a running demo, for every folder whose tests need them.
+pytest_plugins = ("tests.browser",)
 _TIMEOUT_SECONDS = 30.0
 
 

@@ -30,10 +30,13 @@ class App:
 
 
 class Person(TypedDict):
-    """Somebody with a phone. Their openids in several apps meet by `unionid`."""
+    """Somebody with a phone. Their openids in several apps meet by `unionid`, else by the number that WeChat
+    has verified: `phone` is that number, sealed, and `phone_key` its blind index."""
 
     _id: str
     unionid: NotRequired[str]
+    phone: NotRequired[dict[str, Any]]
+    phone_key: NotRequired[str]
     version: int
     schema: int
 

@@ -95,7 +95,7 @@ class Account:
     async def meet(self, app_id: str, openid: str, unionid: str | None) -> str:
         """The id of the person behind an openid; openids of several apps meet by unionid.
 
-        A phone number that somebody typed joins nothing.
+        A phone number that somebody typed joins nothing; for one that WeChat has verified see `phones`.
         """
         fan = await self._store.fan(app_id, openid)
         if fan and fan.get("person_id"):
@@ -105,6 +105,15 @@ class Account:
         else:
             person = await self._store.add_person()
         return await self._store.adopt_fan(app_id, openid, person["_id"])
+
+    async def fans_of(self, person_id: str) -> list[Fan]:
+        """A person in each of our accounts that they use."""
+        return await self._store.fans_of([person_id])
+
+    def kind_of(self, app_id: str) -> AppKind | None:
+        """What sort of account an app id belongs to; None when it is none of ours any more."""
+        app = self._apps.get(app_id)
+        return app.kind if app else None
 
     async def fan(self, app_id: str, openid: str) -> Fan | None:
         """Somebody in one of our accounts."""

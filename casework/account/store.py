@@ -49,6 +49,7 @@ class AccountStore:
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._persons.create_index("unionid", unique=True, sparse=True)
+        await self._persons.create_index("phone_key", sparse=True)
         await self._fans.create_index("person_id")
         await self._events.create_index([("state", ASCENDING), ("due_at", ASCENDING)])
         await self._events.create_index("received_at", expireAfterSeconds=EVENT_KEEP_SECONDS)
@@ -56,6 +57,30 @@ class AccountStore:
     async def person(self, id_: str) -> Person | None:
         """One person."""
         return await self._persons.find_one({"_id": id_})
+
+    async def set_phone(self, tx: Tx, id_: str, phone: Mapping[str, Any], key: str) -> None:
+        """Keep a person's verified number."""
+        await self._persons.update_one(
+            {"_id": id_},
+            {"$set": {"phone": dict(phone), "phone_key": key}, "$inc": {"version": 1}},
+            session=await tx.session(),
+        )
+
+    async def other_with_phone(self, tx: Tx, id_: str, keys: Sequence[str]) -> Person | None:
+        """The oldest other person who has verified the same number."""
+        return await self._persons.find_one(
+            {"phone_key": {"$in": list(keys)}, "_id": {"$ne": id_}},
+            sort=[("_id", ASCENDING)],
+            session=await tx.session(),
+        )
+
+    async def move_fan(self, tx: Tx, app_id: str, openid: str, person_id: str) -> None:
+        """Give a fan to another person."""
+        await self._fans.update_one(
+            {"_id": fan_id(app_id, openid)},
+            {"$set": {"person_id": person_id}, "$inc": {"version": 1}},
+            session=await tx.session(),
+        )
 
     async def person_by_unionid(self, unionid: str) -> Person:
         """The person with this unionid, made when new."""

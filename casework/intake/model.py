@@ -54,10 +54,13 @@ def _month(text: str) -> str:
     return text
 
 
-def _sha256(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise ValueError("照片编号不对，请重新上传")
-    return text
+def _hash_of(what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(r"[0-9a-f]{64}", text):
+            raise ValueError(f"{what}编号不对，请重新上传")
+        return text
+
+    return AfterValidator(check)
 
 
 def _unique(values: list[str]) -> list[str]:
@@ -73,7 +76,8 @@ Remark = Annotated[str, StringConstraints(max_length=100), _Printable]
 Told = Annotated[str, StringConstraints(max_length=200), _Printable]
 Statement = Annotated[str, StringConstraints(max_length=500), _Printable]
 Code = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z_]+$")]
-Sha256 = Annotated[str, AfterValidator(_sha256)]
+Sha256 = Annotated[str, _hash_of("照片")]
+VoiceHash = Annotated[str, _hash_of("语音")]
 IdNo = Annotated[str, AfterValidator(normal_id_no)]
 Phone = Annotated[str, AfterValidator(normal_phone)]
 Month = Annotated[str, AfterValidator(_month)]
@@ -92,6 +96,14 @@ class Amount(Form):
         if (self.fen is None) == (self.band is None):
             raise ValueError("金额和范围请只填一项")
         return self
+
+
+class Position(Form):
+    """Where the phone was, in degrees (GCJ-02, as WeChat gives them) and metres."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    accuracy: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] | None = None
 
 
 class PhotoRef(Form):
@@ -145,6 +157,8 @@ class ReportForm(Form):
     )
     statement: Statement = ""
     photos: Annotated[list[PhotoRef], Field(max_length=9)] = Field(default_factory=list)
+    voice: VoiceHash | None = None
+    position: Position | None = None
     consent: Consent
     filed_for: FiledFor | None = None
 
@@ -159,14 +173,6 @@ class ReportForm(Form):
         if wrong:
             raise WrongTogether(wrong)
         return self
-
-
-class Position(Form):
-    """Where the phone was, in degrees (GCJ-02, as WeChat gives them) and metres."""
-
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-    accuracy: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] | None = None
 
 
 class RiskFound(Form):
@@ -233,11 +239,23 @@ class PhotoOf(TypedDict):
     kind: str
 
 
+class AdditionRecord(TypedDict):
+    """What was added to a report later; `text` is sealed, `by` a member of staff's id, never a villager's."""
+
+    id: str
+    at: datetime
+    text: dict[str, Any] | None
+    photos: list[PhotoOf]
+    voice: str | None
+    by: NotRequired[str]
+
+
 class Intake(TypedDict):
     """A report. `open` holds its household's place in the unique index: one open report each.
 
     `secrets` are the sealed values by field name; `risks` stay plain, because they are counted, and
-    are shown only to those who work on the report.
+    are shown only to those who work on the report. `voice` is a recording's id. `erasing` are pictures and
+    voice notes that are still to be deleted after a withdrawal of consent.
     """
 
     _id: str
@@ -259,7 +277,10 @@ class Intake(TypedDict):
     risks: list[str]
     secrets: dict[str, dict[str, Any]]
     photos: list[PhotoOf]
+    voice: NotRequired[str | None]
+    additions: NotRequired[list[AdditionRecord]]
     consent: dict[str, Any]
+    erasing: NotRequired[list[str]]
     task: str | None
     joined_to: str | None
     history: list[Step]

@@ -6,7 +6,15 @@ from typing import Any
 
 from casework.clock import readable
 from casework.identity import age_on, birth_date
-from casework.intake.model import Finding, Intake, IntakeState, ReportForm, Step, VerificationForm
+from casework.intake.model import (
+    Finding,
+    Intake,
+    IntakeState,
+    PhotoRef,
+    ReportForm,
+    Step,
+    VerificationForm,
+)
 from casework.tables.service import Snapshot
 
 GUARDIAN_UNDER = 14
@@ -46,6 +54,13 @@ def form_errors(form: ReportForm, tables: Snapshot, areas: Sequence[str], today:
     return errors
 
 
+def photo_errors(photos: Sequence[PhotoRef], tables: Snapshot, areas: Sequence[str], today: date) -> Errors:
+    """What is wrong with the kinds of photos that are added later."""
+    known = tables.table("photo_kinds", areas, today) if photos else {}
+    wrong = any(p.kind not in known for p in photos)
+    return [_error("photos", "请从给出的选项中选择")] if wrong else []
+
+
 def verification_errors(
     form: VerificationForm, tables: Snapshot, areas: Sequence[str], today: date
 ) -> Errors:
@@ -73,12 +88,17 @@ STEP_WORDS: Mapping[str, str] = {
     "assigned": "已通知{staff}上门核实，最迟 {due}",
     "unassigned": "村里暂无责任干部，已请上级指派",
     "accepted": "{staff}已接到任务，将上门核实",
+    "added": "您补充了情况",
+    "added_by_staff": "{staff}替您补充了情况",
     "joined": "同一户的又一份申报已并入",
     "joined_to": "您家已有一份正在办理的申报，这份已并入一起办理",
     "joined_verified": "一起办理的申报已核实完成",
     "could_not_meet": "{staff}上门未见到人，将在 {due} 前再来",
     "verified": "上门核实完成：{what}",
     "withdrawn": "您撤回了申报",
+    "correction_asked": "您要求更正一项信息",
+    "correction_answered": "{staff}答复了您的更正要求",
+    "consent_withdrawn": "您撤回了授权",
 }
 FINDING_WORDS: Mapping[str, str] = {
     Finding.TRUE: "情况属实，进入监测帮扶程序",
@@ -103,7 +123,7 @@ def what_comes_next(intake: Intake) -> str:
     """One sentence for the applicant."""
     if intake["state"] == IntakeState.VERIFIED and intake["finding"]:
         return AFTER_FINDING_WORDS[intake["finding"]]
-    if intake["history"][-1]["event"] == "joined_verified":
+    if any(step["event"] == "joined_verified" for step in intake["history"]):
         return "已办完；想了解结果请联系村委会，有新的困难可以再次申报"
     return NEXT_WORDS[intake["state"]]
 

@@ -79,4 +79,6 @@ class Gate:
 
     def _close(self, until: datetime, reason: str) -> None:
         self.rounds += 1
-        self.closed_until, self.reason = until, reason
+        # One that ends badly after another has closed the gate for longer does not open it earlier.
+        self.closed_until = max(until, self.closed_until) if self.closed_until else until
+        self.reason = reason

@@ -41,6 +41,8 @@ KINDS: Mapping[str, Kind] = {
     "task_unassigned": Kind("有申报无人负责，请指派", "task", _TASK),
     "task_unmet": Kind("多次入户未见到人，请督办", "task", _TASK),
     "task_joined": Kind("同一户又有新的申报", "task", _TASK),
+    "task_added": Kind("申报人补充了情况", "task", _TASK),
+    "correction_asked": Kind("申报人要求更正信息，请答复", "task", ("number", "village", "name")),
     "task_withdrawn": Kind("申报人已撤回，任务取消", "task", _TASK),
     "staff_unreachable": Kind("责任干部未收到微信，请转告", "task", _TASK),
     "report_received": Kind(
@@ -48,7 +50,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "report_accepted": Kind("干部已接到您的申报", "progress", ("number", "village", "status", "due")),
     "report_outcome": Kind("您的申报有结果了", "progress", ("number", "village", "status")),
+    "correction_answered": Kind("您的更正要求有答复了", "progress", ("number", "village", "status")),
     "staff_welcome": Kind("您是工作人员，核实任务会推送到这里", None, ()),
+    "binding_moved": Kind("您的工作人员身份已换到另一部手机", None, ()),
 }
 
 
@@ -80,6 +84,20 @@ TEMPLATES: Mapping[str, Template] = {
         {"status": "thing1", "number": "character_string2", "village": "thing3", "at": "time4"},
     ),
 }
+
+
+#: Which page of the app a message opens, by the kind of thing that it is about; all others open the inbox.
+PAGES: Mapping[str, str] = {"intake": "report", "task": "task"}
+#: Pages that are no single thing's, by the message's kind.
+LISTS: Mapping[str, str] = {"staff_welcome": "tasks", "correction_asked": "corrections"}
+
+
+def page_of(kind: str, ref: str) -> dict[str, str]:
+    """The page of the app that a message opens: its name, and the id of the thing that it shows."""
+    if kind in LISTS:
+        return {"name": LISTS[kind]}
+    thing, _, id_ = ref.partition(":")
+    return {"name": PAGES[thing], "id": id_} if thing in PAGES else {"name": "inbox"}
 
 
 def text_of(kind: str, fields: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from casework.clock import Clock, readable
 from casework.ids import new_id
 from casework.notices import rules
 from casework.notices.gates import Gate
-from casework.notices.kinds import KINDS, text_of
+from casework.notices.kinds import KINDS, page_of, text_of
 from casework.notices.model import Delivery, Notice, NoticeState, Outcome, Try
 from casework.notices.rules import Way
 from casework.notices.store import ORDER_PAUSE, NoticeStore
@@ -109,15 +109,29 @@ class Notices:
 
     async def send(self, to: str, kind: str, *, ref: str) -> None:
         """Put one message that belongs to no other change into the outbox."""
-        notice = self.compose(to, kind, {}, ref=ref, areas=[])
-        await self._unit.run(lambda tx: self._store.add(tx, [notice]))
+        await self._unit.run(lambda tx: self.say(tx, to, kind, ref=ref))
+
+    async def say(self, tx: Tx, to: str, kind: str, *, ref: str) -> None:
+        """Put one message without fields into the outbox, inside the transaction of its cause."""
+        await self._store.add(tx, [self.compose(to, kind, {}, ref=ref, areas=[])])
+
+    async def binding_moved(self, tx: Tx, person_id: str, staff_id: str) -> None:
+        """Tell a person that another phone is now that of the member of staff they were."""
+        await self.say(tx, f"person:{person_id}", "binding_moved", ref=f"staff:{staff_id}")
+
+    async def count(self, actor: Actor) -> int:
+        """How many messages to the actor are kept."""
+        return await self._store.count(self._people(actor))
+
+    @staticmethod
+    def _people(actor: Actor) -> list[str]:
+        return [f"person:{actor.person_id}"] + ([f"staff:{actor.staff_id}"] if actor.staff_id else [])
 
     async def inbox(self, actor: Actor, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
         """The actor's messages, newest first: the list of last resort, never empty-handed."""
         reach(actor, "inbox.read")
-        people = [f"person:{actor.person_id}"] + ([f"staff:{actor.staff_id}"] if actor.staff_id else [])
         before = decode_cursor(cursor, str)[0] if cursor else None
-        found = await self._store.inbox(people, before, limit + 1)
+        found = await self._store.inbox(self._people(actor), before, limit + 1)
         items = [
             {
                 "id": n["_id"],
@@ -125,6 +139,7 @@ class Notices:
                 "title": KINDS[n["kind"]].title,
                 "text": text_of(n["kind"], n["fields"]),
                 "ref": n["ref"],
+                "page": page_of(n["kind"], n["ref"]),
                 "state": n["state"],
                 "at": n["created_at"],
             }

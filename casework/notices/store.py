@@ -186,6 +186,10 @@ class NoticeStore:
             query["_id"] = {"$lt": before}
         return await self._notices.find(query).sort("_id", DESCENDING).to_list(limit)
 
+    async def count(self, people: Sequence[str]) -> int:
+        """How many messages to any of these recipients are kept."""
+        return await self._notices.count_documents({"to": {"$in": list(people)}})
+
     async def oldest_due(self) -> datetime | None:
         """When the oldest message still on its way was made (for the metric)."""
         first = await self._notices.find_one(_ACTIVE, {"created_at": 1}, sort=[("first_due_at", ASCENDING)])

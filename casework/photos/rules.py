@@ -6,6 +6,7 @@ from typing import NamedTuple
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from casework.problems import NotAPicture, TooLarge
+from casework.uploads.model import Kind
 
 UPLOAD_BYTES = 10 * 1024 * 1024
 #: More pixels than any phone camera of our users; decoding them would take memory like a bomb.
@@ -14,6 +15,18 @@ SIDE_MOST = 2560
 THUMBNAIL_SIDE = 320
 QUALITY = 82
 FORMATS = ("JPEG", "PNG", "WEBP")
+KIND = Kind(
+    name="photos",
+    limit=UPLOAD_BYTES,
+    too_large="照片超过 10 MB，请压缩后再上传。",
+    broken="照片没有传完整，请重新上传。",
+)
+#: Major brands of HEIF files (ISO/IEC 23008-12), which some phones make unless told otherwise.
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEIF_WORDS = (
+    "这张照片是 HEIC 格式，暂时打不开。请在这个页面里直接拍照，"
+    "或在手机的相机设置里把格式选为“兼容性最佳”（JPG）后重拍。"
+)
 
 
 class Picture(NamedTuple):
@@ -33,7 +46,7 @@ def clean(data: bytes) -> Picture:
     not a whole JPEG, PNG or WebP, whatever its name or type says.
     """
     if len(data) > UPLOAD_BYTES:
-        raise TooLarge("照片超过 10 MB，请压缩后再上传。")
+        raise TooLarge(KIND.too_large)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.width * opened.height > PIXELS_MOST:
@@ -46,7 +59,7 @@ def clean(data: bytes) -> Picture:
         raise TooLarge("照片像素太大，请用较低的清晰度重新拍照。") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError):
         # Pillow's decoders raise all of these on broken files.
-        raise NotAPicture from None
+        raise NotAPicture(HEIF_WORDS if _is_heif(data) else None) from None
     # Pillow would write the comment of a JPEG into the new file as well.
     image.info.clear()
     image.thumbnail((SIDE_MOST, SIDE_MOST))
@@ -54,6 +67,10 @@ def clean(data: bytes) -> Picture:
     width, height = image.size
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return Picture(jpeg, _jpeg(image), width, height)
+
+
+def _is_heif(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS
 
 
 def _jpeg(image: Image.Image) -> bytes:

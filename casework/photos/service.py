@@ -1,9 +1,9 @@
 """Photos go up before the form that names them, each under the hash of its bytes."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 from casework.access import Actor, reach
 from casework.clock import Clock
@@ -12,28 +12,37 @@ from casework.ids import new_id
 from casework.photos import rules
 from casework.photos.model import Photo
 from casework.photos.store import PhotoStore
-from casework.problems import InvalidForm, Malformed, NotFound
+from casework.problems import InvalidForm, NotFound
+from casework.uploads.model import ByteRange, Progress
+from casework.uploads.service import Uploads
 
 
 class Photos:
     """Use cases about photos. `executor` runs the decoding, so that requests go on meanwhile."""
 
-    def __init__(self, store: PhotoStore, cipher: FieldCipher, clock: Clock, executor: Executor) -> None:
+    def __init__(
+        self, store: PhotoStore, uploads: Uploads, cipher: FieldCipher, clock: Clock, executor: Executor
+    ) -> None:
         self._store = store
+        self._uploads = uploads
         self._cipher = cipher
         self._clock = clock
         self._executor = executor
 
-    async def upload(self, actor: Actor, sha256: str, data: bytes) -> tuple[Photo, bool]:
-        """Keep a photo; (photo, whether it is new). Sending the same bytes again changes nothing.
+    async def upload(
+        self, actor: Actor, sha256: str, data: bytes, part: ByteRange | None = None
+    ) -> tuple[Photo, bool] | Progress:
+        """Keep a photo, or a part of one; (photo, whether it is new), or the progress until it is whole.
+        Sending what has arrived again changes nothing.
 
-        Raises `Malformed` when the bytes do not have the hash they claim, and what `rules.clean` raises.
+        Raises what `Uploads.take` and `rules.clean` raise.
         """
         reach(actor, "photo.upload")
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise Malformed("照片没有传完整，请重新上传。")
-        if known := await self._store.find(actor.person_id, sha256):
-            return known, False
+        owner = actor.person_id
+        find, keep = partial(self._store.find, owner, sha256), partial(self._keep, owner, sha256)
+        return await self._uploads.take(owner, rules.KIND, sha256, data, part, find, keep)
+
+    async def _keep(self, owner: str, sha256: str, data: bytes) -> tuple[Photo, bool]:
         loop = asyncio.get_running_loop()
         picture = await loop.run_in_executor(self._executor, rules.clean, data)
         id_ = new_id()
@@ -41,7 +50,7 @@ class Photos:
         file = await self._store.put_picture(id_, sealed.pop("ciphertext"))
         photo: Photo = {
             "_id": id_,
-            "owner": actor.person_id,
+            "owner": owner,
             "sha256": sha256,
             "width": picture.width,
             "height": picture.height,
@@ -57,7 +66,7 @@ class Photos:
             return photo, True
         # The same photo came twice at once: the other one stays.
         await self._store.delete_picture(file)
-        known = await self._store.find(actor.person_id, sha256)
+        known = await self._store.find(owner, sha256)
         if known is None:
             raise NotFound
         return known, False
@@ -66,6 +75,12 @@ class Photos:
         """Whether the actor's photo with this hash has arrived."""
         reach(actor, "photo.upload")
         return await self._store.find(actor.person_id, sha256) is not None
+
+    async def progress(self, actor: Actor, sha256: str) -> Progress:
+        """How much of the actor's photo has arrived, so that a phone goes on where it stopped."""
+        if await self.has(actor, sha256):
+            return Progress(0, complete=True)
+        return Progress(await self._uploads.received(actor.person_id, rules.KIND, sha256), complete=False)
 
     async def ids_of(self, actor: Actor, sha256s: Sequence[str], field: str) -> dict[str, str]:
         """The ids of the actor's photos by hash; `InvalidForm` on `field` when any has not arrived."""
@@ -87,3 +102,10 @@ class Photos:
             return self._cipher.open_bytes(photo["thumbnail"], "photos", photo["_id"], "thumbnail")
         data = {**photo["sealed"], "ciphertext": await self._store.picture(photo["file"])}
         return self._cipher.open_bytes(data, "photos", photo["_id"], "picture")
+
+    async def erase(self, photo_id: str) -> None:
+        """Delete a photo for good; one that is gone already stays so. That nothing shows it any more is
+        known to the caller."""
+        if photo := await self._store.get(photo_id):
+            await self._store.delete_picture(photo["file"])
+            await self._store.delete(photo_id)

@@ -1,9 +1,11 @@
 """Photos in MongoDB: documents, and the sealed pictures in GridFS."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from bson import ObjectId
+from gridfs.errors import NoFile
 from motor.motor_asyncio import AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
@@ -32,8 +34,9 @@ class PhotoStore:
         return bytes(await stream.read())
 
     async def delete_picture(self, file: str) -> None:
-        """Remove sealed bytes."""
-        await self._pictures.delete(ObjectId(file))
+        """Remove sealed bytes, if they are there."""
+        with suppress(NoFile):
+            await self._pictures.delete(ObjectId(file))
 
     async def add(self, photo: Photo) -> bool:
         """Insert a photo; False when this owner has it already."""
@@ -55,3 +58,7 @@ class PhotoStore:
     async def get(self, id_: str) -> Photo | None:
         """One photo."""
         return await self._photos.find_one({"_id": id_})
+
+    async def delete(self, id_: str) -> None:
+        """Remove a photo's document."""
+        await self._photos.delete_one({"_id": id_})

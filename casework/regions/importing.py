@@ -1,10 +1,11 @@
 """Reading the region tree from a CSV file.
 
-Header: ``code,parent_code,kind,name,grid_code,since,former_code``. `code` is the 12-digit division
-code (groups and grids carry longer codes of their own), `since` the date from which it holds; for a
-code that is known already it changes nothing. A row with `former_code` gives the node that had that
-code a new one (and a new name); its id and its place in the tree stay. A node cannot move below
-another parent: all documents below it carry its ancestors.
+Header: ``code,parent_code,kind,name,grid_code,since,former_code,longitude,latitude``. `code` is the
+12-digit division code (groups and grids carry longer codes of their own), `since` the date from which it
+holds; for a code that is known already it changes nothing. A row with `former_code` gives the node that
+had that code a new one (and a new name); its id and its place in the tree stay. A node cannot move below
+another parent: all documents below it carry its ancestors. `longitude` and `latitude` (degrees, GCJ-02)
+say where its houses stand; where a row leaves them out, what is known stays.
 """
 
 import re
@@ -16,7 +17,17 @@ from casework.ids import new_id
 from casework.regions.model import KIND_LABELS, PARENT_KINDS, Region, RegionKind
 from casework.regions.store import RegionStore
 
-HEADER = ("code", "parent_code", "kind", "name", "grid_code", "since", "former_code")
+HEADER = (
+    "code",
+    "parent_code",
+    "kind",
+    "name",
+    "grid_code",
+    "since",
+    "former_code",
+    "longitude",
+    "latitude",
+)
 REQUIRED = ("code", "kind", "name")
 NAME_MOST = 40
 #: From when a first code holds that comes without a date.
@@ -108,6 +119,19 @@ def _fault(row: Mapping[str, str], seen: Container[str], former_codes: Container
             date.fromisoformat(row["since"])
         except ValueError:
             return f"since「{row['since']}」不是有效的日期"
+    return _centre_fault(row["longitude"], row["latitude"])
+
+
+def _centre_fault(longitude: str, latitude: str) -> str:
+    if not longitude and not latitude:
+        return ""
+    try:
+        east, north = float(longitude), float(latitude)
+    except ValueError:
+        return "longitude 和 latitude 应同时填写，以度为单位，例如 113.01、25.80"
+    # Swapped columns are the mistake that happens, and China lies within these.
+    if not (73 <= east <= 136 and 3 <= north <= 54):
+        return f"longitude「{longitude}」latitude「{latitude}」不在中国境内，请检查是否填反"
     return ""
 
 
@@ -170,6 +194,11 @@ def _build(
         "version": old["version"] if old else 1,
         "schema": 1,
     }
+    if row["longitude"]:
+        place = [float(row["longitude"]), float(row["latitude"])]
+        region["centre"] = {"type": "Point", "coordinates": place}
+    elif old and "centre" in old:
+        region["centre"] = old["centre"]
     if old and region != old:
         region["version"] = old["version"] + 1
     return region, ""

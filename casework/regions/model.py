@@ -1,7 +1,7 @@
 """The region tree: province, city, county, township, village, and inside a village its parts."""
 
 from enum import StrEnum
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class RegionKind(StrEnum):
@@ -45,8 +45,16 @@ class DatedCode(TypedDict):
     since: str
 
 
+class Point(TypedDict):
+    """A GeoJSON point; `coordinates` are longitude and latitude in degrees (GCJ-02, as WeChat gives them)."""
+
+    type: Literal["Point"]
+    coordinates: list[float]
+
+
 class Region(TypedDict):
-    """A node. `_id` never changes; `code` is the present division code.
+    """A node. `_id` never changes; `code` is the present division code; `centre` is about where its houses
+    stand, if somebody has said so.
 
     `areas` holds the ids of all nodes that contain this one, itself last, and for a group its grid
     too: every document copies it, so that one index serves each level.
@@ -60,5 +68,6 @@ class Region(TypedDict):
     code: str
     codes: list[DatedCode]
     areas: list[str]
+    centre: NotRequired[Point]
     version: int
     schema: int

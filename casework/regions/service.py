@@ -3,11 +3,13 @@
 from casework.clock import Clock
 from casework.problems import InvalidForm, NotFound
 from casework.recent import Recent
-from casework.regions.model import Region, RegionKind
+from casework.regions.model import Point, Region, RegionKind
 from casework.regions.store import RegionStore
 
 CACHE_SECONDS = 60.0
 CACHE_MOST = 100_000
+NEAR_METRES = 20_000.0
+NEAR_MOST = 5
 
 
 class Regions:
@@ -42,6 +44,27 @@ class Regions:
         """The nodes right below `parent`; None gives the roots."""
         return await self._store.children(parent)
 
+    async def near(self, longitude: float, latitude: float) -> list[tuple[Region, int]]:
+        """The nearest villages and groups (at most 5, within 20 km), each with its distance in metres."""
+        kinds = (RegionKind.VILLAGE.value, RegionKind.GROUP.value)
+        found = await self._store.near(longitude, latitude, kinds, NEAR_METRES, NEAR_MOST)
+        return [(region, round(metres)) for region, metres in found]
+
+    async def path(self, region: Region, since: RegionKind = RegionKind.COUNTY) -> list[Region]:
+        """The nodes from the level `since` down to `region` itself, without grids: people know their
+        group."""
+        order = list(RegionKind)
+        return [
+            node
+            for node in [await self.get(id_) for id_ in region["areas"]]
+            if node["kind"] != RegionKind.GRID and order.index(RegionKind(node["kind"])) >= order.index(since)
+        ]
+
+    async def centre(self, id_: str) -> Point | None:
+        """About where the houses of a place stand; of its village, where nobody has said so of a group."""
+        nodes = await self.path(await self.get(id_), RegionKind.VILLAGE)
+        return next((node["centre"] for node in reversed(nodes) if "centre" in node), None)
+
     async def find_by_code(self, code: str) -> Region | None:
         """The region with this division code now, if there is one."""
         return (await self._store.by_codes([code])).get(code)
@@ -58,13 +81,5 @@ class Regions:
         wanted = (region["_id"], since)
         if held := self._names.get(wanted):
             return held[0]
-        order = list(RegionKind)
-        name = " ".join(
-            [
-                node["name"]
-                for node in [await self.get(id_) for id_ in region["areas"]]
-                if node["kind"] != RegionKind.GRID
-                and order.index(RegionKind(node["kind"])) >= order.index(since)
-            ]
-        )
+        name = " ".join([node["name"] for node in await self.path(region, since)])
         return self._names.keep(wanted, name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo import ASCENDING, ReplaceOne
+from pymongo import ASCENDING, GEOSPHERE, ReplaceOne
 
 from casework.regions.model import Region
 
@@ -20,6 +20,7 @@ class RegionStore:
         await self._regions.create_index("code", unique=True)
         await self._regions.create_index([("parent", ASCENDING), ("code", ASCENDING)])
         await self._regions.create_index("areas")
+        await self._regions.create_index([("centre", GEOSPHERE)])
 
     async def get(self, id_: str) -> Region | None:
         """One region by its id."""
@@ -28,6 +29,21 @@ class RegionStore:
     async def children(self, parent: str | None) -> list[Region]:
         """The nodes right below `parent` (None: the roots), by code."""
         return await self._regions.find({"parent": parent}).sort("code", ASCENDING).to_list(2000)
+
+    async def near(
+        self, longitude: float, latitude: float, kinds: Sequence[str], metres: float, most: int
+    ) -> list[tuple[Region, float]]:
+        """The nearest regions of these kinds by their centre, each with its distance in metres."""
+        nearest: dict[str, Any] = {
+            "near": {"type": "Point", "coordinates": [longitude, latitude]},
+            "key": "centre",
+            "query": {"kind": {"$in": list(kinds)}},
+            "maxDistance": metres,
+            "distanceField": "distance",
+            "spherical": True,
+        }
+        found = self._regions.aggregate([{"$geoNear": nearest}, {"$limit": most}])
+        return [(region, region.pop("distance")) async for region in found]
 
     async def by_codes(self, codes: Sequence[str]) -> dict[str, Region]:
         """Regions by their present division code."""

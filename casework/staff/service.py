@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 
 from casework.access import Actor, Grant, Reach, Role, reach
@@ -24,6 +24,9 @@ CACHE_SECONDS = 5.0
 CACHE_MOST = 20_000
 CODE_MINUTES = 10
 CODE_TRIES = 5
+
+TellFormer = Callable[[Tx, str, str], Awaitable[None]]
+"""Tells a person (id), in a transaction, that another phone has become that of a member of staff (id)."""
 
 
 class StaffService:
@@ -149,8 +152,9 @@ class StaffService:
             return answer
         return Answer({**answer.body, "code": code}, created=True)
 
-    async def bind(self, actor: Actor, staff_no: str, code: str) -> Staff:
-        """Bind the signed-in person to the member of staff whose code they hold.
+    async def bind(self, actor: Actor, staff_no: str, code: str, tell_former: TellFormer) -> Staff:
+        """Bind the signed-in person to the member of staff whose code they hold; whoever was bound to it
+        before is told by `tell_former`.
 
         Every try counts, before it is known whether it is right; after five the code is dead. Wrong,
         used and expired codes and unknown numbers all give the same `BadCode`.
@@ -168,6 +172,9 @@ class StaffService:
             if not await self._store.use_code(tx, staff["_id"], live["digest"]):
                 raise BadCode
             await self._store.unbind_person(tx, actor.person_id)
+            former = await self._store.get(staff["_id"], tx)
+            if former and former.get("person_id"):
+                await tell_former(tx, former["person_id"], staff["_id"])
             bound = await self._store.bind(tx, staff["_id"], actor.person_id)
             if bound is None:
                 raise BadCode

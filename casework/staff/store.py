@@ -26,9 +26,9 @@ class StaffStore:
         await self._staff.create_index("person_id", unique=True, sparse=True)
         await self._codes.create_index("expires_at", expireAfterSeconds=0)
 
-    async def get(self, id_: str) -> Staff | None:
+    async def get(self, id_: str, tx: Tx | None = None) -> Staff | None:
         """One member of staff."""
-        return await self._staff.find_one({"_id": id_})
+        return await self._staff.find_one({"_id": id_}, session=await session_in(tx))
 
     async def by_person(self, person_id: str) -> Staff | None:
         """The active member of staff whom this person is bound to."""

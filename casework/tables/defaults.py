@@ -9,37 +9,43 @@ from typing import Any
 
 from casework.tables.model import Row
 
+#: The official term, and the words in which somebody would say it themselves.
 RISKS = {
-    "illness": "因病",
-    "schooling": "因学",
-    "disability": "因残",
-    "natural_disaster": "因自然灾害",
-    "accident": "因意外事故",
-    "industry_failure": "因产业项目失败",
-    "unstable_work": "因务工就业不稳",
-    "lack_of_labour": "缺劳动力",
-    "housing": "住房安全",
-    "water": "饮水安全",
-    "other": "其他",
+    "illness": ("因病", "家里有人生病，看病花钱多"),
+    "schooling": ("因学", "孩子上学负担重"),
+    "disability": ("因残", "家里有人残疾"),
+    "natural_disaster": ("因自然灾害", "遭了水灾、旱灾、冰雹等"),
+    "accident": ("因意外事故", "出了意外，比如车祸、摔伤"),
+    "industry_failure": ("因产业项目失败", "种地、养殖或做生意亏了"),
+    "unstable_work": ("因务工就业不稳", "打工没活干，或丢了工作"),
+    "lack_of_labour": ("缺劳动力", "家里没有人能干活挣钱"),
+    "housing": ("住房安全", "房子不安全或漏雨"),
+    "water": ("饮水安全", "吃水困难或水不干净"),
+    "other": ("其他", "其他困难"),
 }
 RELATIONS = {"self": "本人", "spouse": "配偶", "child": "子女", "parent": "父母", "other": "其他"}
 MEASURES = {
-    "industry": "产业",
-    "employment": "就业",
-    "finance": "金融",
-    "public_welfare_job": "公益岗位",
-    "housing": "住房安全",
-    "water": "饮水安全",
-    "health": "健康",
-    "compulsory_education": "义务教育",
-    "other_education": "其他教育",
-    "social_security": "综合保障",
-    "social_help": "社会帮扶",
-    "relocation": "搬迁",
-    "living_conditions": "生产生活条件改善",
-    "infrastructure": "基础设施",
+    "industry": ("产业", "帮着发展种养"),
+    "employment": ("就业", "帮着找活干"),
+    "finance": ("金融", "贷款周转"),
+    "public_welfare_job": ("公益岗位", "村里的公益岗位"),
+    "housing": ("住房安全", "修房子"),
+    "water": ("饮水安全", "解决吃水"),
+    "health": ("健康", "看病减免"),
+    "compulsory_education": ("义务教育", "孩子上小学、初中"),
+    "other_education": ("其他教育", "孩子上高中、大学"),
+    "social_security": ("综合保障", "低保、养老等保障"),
+    "social_help": ("社会帮扶", "爱心人士帮助"),
+    "relocation": ("搬迁", "搬迁"),
+    "living_conditions": ("生产生活条件改善", "改善家里的生活条件"),
+    "infrastructure": ("基础设施", "修路、通电、通网"),
 }
-PHOTO_KINDS = {"medical": "医疗", "schooling": "教育", "housing": "住房", "other": "其他"}
+PHOTO_KINDS = {
+    "medical": ("医疗", "病历、医药费单子"),
+    "schooling": ("教育", "学费、上学的单子"),
+    "housing": ("住房", "房子、受灾的地方"),
+    "other": ("其他", "其他照片"),
+}
 LIMITS: dict[str, dict[str, Any]] = {
     # `days` counted as `days_kind`; `remind_hours` before the end the person responsible is reminded.
     "accept": {"days": 2, "days_kind": "working", "remind_hours": 24},
@@ -54,13 +60,30 @@ CONSENT = {
     }
 }
 
+#: What stays after a withdrawal of consent. Checked against the law's text: art. 13 (1) no. 3 (legal duties),
+#: 15 (withdrawal leaves what was done before it valid), 44, 45 (to know, to see and to have a copy), 46 (to
+#: have it corrected), 47 (deletion, and where it does not apply).
+KEPT_BY_LAW = {
+    "2026-01": {
+        "title": "撤回授权后，哪些会删除，哪些会保留",
+        "text": "您可以随时撤回授权（《中华人民共和国个人信息保护法》第十五条），"
+        "撤回前已经办理的事项仍然有效。"
+        "申报还没有核实的：停止办理，您填写的内容、照片、录音和补充的情况都会删除（第四十七条），"
+        "只保留受理编号、打码的姓名、村组、时间和办理记录。"
+        "申报已经核实的：核实记录是履行法定职责所必需的（第十三条第一款第三项），予以保留，不再收集新的内容。"
+        "您有权知道、查看、复制和要求更正自己的信息（第四十四条至第四十六条）。",
+    }
+}
+
 TABLES: dict[str, dict[str, dict[str, Any]]] = {
-    "risks": {key: {"label": label} for key, label in RISKS.items()},
+    **{
+        name: {key: {"label": label, "plain": plain} for key, (label, plain) in table.items()}
+        for name, table in (("risks", RISKS), ("measures", MEASURES), ("photo_kinds", PHOTO_KINDS))
+    },
     "relations": {key: {"label": label} for key, label in RELATIONS.items()},
-    "measures": {key: {"label": label} for key, label in MEASURES.items()},
-    "photo_kinds": {key: {"label": label} for key, label in PHOTO_KINDS.items()},
     "limits": LIMITS,
     "consent": CONSENT,
+    "kept_by_law": KEPT_BY_LAW,
 }
 
 

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from casework.calendar import Deadline, limit_end
-from casework.tasks.model import LIVE, Alarm, Task
+from casework.clock import readable
+from casework.problems import InvalidForm
+from casework.tasks.model import LIVE, Alarm, Task, TaskState
 
 #: Overdue work goes up a level each day: village head → township → county.
 LEVEL_PAUSE = timedelta(days=1)
@@ -41,6 +43,30 @@ def next_alarm(found: Sequence[Alarm]) -> datetime | None:
     return min((a["at"] for a in found), default=None)
 
 
+#: What became of a task, for somebody who still has an older state before them. `{staff}` is responsible.
+NOW_WORDS: Mapping[str, str] = {
+    "open": "任务现由{staff}负责，等待接单",
+    "nobody": "任务现无人负责，等待指派",
+    "accepted": "{staff}已于 {at} 接单",
+    "put_off": "{staff}已上门、未见到人，办理时限改为 {due}",
+    "done": "{staff}已于 {at} 提交核实结果",
+    "cancelled": "申报人已于 {at} 撤回，任务取消",
+}
+
+
+def now_words(task: Task, staff_name: str | None) -> str:
+    """What became of a task, in one sentence that names no villager."""
+    state = task["state"]
+    if state == TaskState.OPEN and staff_name is None:
+        state = "nobody"
+    elif state == TaskState.ACCEPTED and task["unmet"]:
+        state = "put_off"
+    at = task["ended_at"] or task["accepted_at"]
+    return NOW_WORDS[state].format(
+        staff=staff_name or "责任干部", at=readable(at) if at else "", due=readable(task["due_at"])
+    )
+
+
 def colour(task: Task, now: datetime) -> str:
     """``red``: late by a day, or nobody's; ``orange``: late or due within a day; else ``normal``."""
     if task["state"] not in LIVE:
@@ -49,3 +75,12 @@ def colour(task: Task, now: datetime) -> str:
     if task["assignee"] is None or now >= due + RED_AFTER:
         return "red"
     return "orange" if now >= due - RED_AFTER else "normal"
+
+
+def visible_states(names: Sequence[str]) -> list[str]:
+    """Task states by name; raises `InvalidForm` on an unknown one."""
+    known = {state.value for state in TaskState}
+    if any(name not in known for name in names):
+        message = f"应为 {'、'.join(sorted(known))}"
+        raise InvalidForm(errors=[{"field": "state", "message": message}])
+    return list(names)

@@ -140,18 +140,27 @@ class Tasks:
     async def change(
         self, tx: Tx, task: Task, base_version: int | None, states: Sequence[str], changes: dict[str, Any]
     ) -> Task:
-        """Change a task on the version that the client saw; raises `StaleVersion` or `WrongState`."""
+        """Change a task on the version that the client saw; raises `StaleVersion` or `WrongState`, which
+        say what the task is now, so that a phone can show both."""
         if base_version is not None and base_version != task["version"]:
-            raise StaleVersion(yours=base_version, current=task["version"], state=task["state"])
+            raise StaleVersion(yours=base_version, **await self._now(task))
         if task["state"] not in states:
-            raise WrongState(state=task["state"])
+            raise WrongState(**await self._now(task))
         changed = await self._store.change(tx, task["_id"], task["version"], states, changes)
         if changed is None:
             latest = await self._store.get(task["_id"])
-            raise StaleVersion(
-                yours=base_version or task["version"], current=latest["version"] if latest else None
-            )
+            raise StaleVersion(yours=base_version or task["version"], **await self._now(latest or task))
         return changed
+
+    async def _now(self, task: Task) -> dict[str, Any]:
+        """What a task is now, for the answer to somebody who saw another version."""
+        name = (await self._staff.get(task["assignee"]))["name"] if task["assignee"] else None
+        current = {
+            "state": task["state"],
+            "version": task["version"],
+            "text": rules.now_words(task, name),
+        }
+        return {"state": task["state"], "current": current}
 
     async def accept(self, tx: Tx, actor: Actor, task: Task, base_version: int | None) -> Task:
         """The person responsible says: I have it. Reminders to accept fall away."""

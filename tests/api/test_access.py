@@ -119,12 +119,16 @@ async def test_each_role_may_do_what_the_table_says(
                 return await client.call("POST", "/api/staff-binding", form)
             case "binding.issue":
                 return await client.command("/api/staff-binding/codes", {"staff_no": "GB0006"})
+            case "phone.verify":
+                return await client.call("POST", "/api/session/phone", {"code": "made-up"})
             case "region.read":
                 return await client.get("/api/regions")
             case "inbox.read":
                 return await client.get("/api/inbox")
             case "photo.upload":
                 return await client.call("PUT", f"/api/photos/{'0' * 64}", raw=b"")
+            case "recording.upload":
+                return await client.call("PUT", f"/api/recordings/{'0' * 64}", raw=b"")
             case "intake.submit":
                 return await client.command("/api/intakes", report_form(place, next(numbers)))
             case "intake.file_for":
@@ -132,6 +136,17 @@ async def test_each_role_may_do_what_the_table_says(
                 return await client.command("/api/intakes", form)
             case "intake.read":
                 return await client.get("/api/intakes")
+            case "intake.add":
+                return await client.command(f"/api/intakes/{nowhere}/additions", {"statement": "补充"})
+            case "consent.withdraw":
+                return await client.command(f"/api/intakes/{nowhere}/consent-withdrawal")
+            case "correction.ask":
+                wish = {"intake": str(nowhere), "field": "water", "text": "已修好"}
+                return await client.command("/api/corrections", wish)
+            case "correction.answer":
+                return await client.get("/api/corrections")
+            case "held.read":
+                return await client.get("/api/held")
             case "intake.withdraw":
                 return await client.command(f"/api/intakes/{nowhere}/withdrawal")
             case "task.read":
@@ -216,6 +231,11 @@ async def test_what_lies_outside_ones_area_is_not_found(phones: Phones, parts: P
             await stranger.get(intake),
             await stranger.get(f"{intake}/photos/{picture['id']}"),
             await stranger.command(f"{intake}/withdrawal"),
+            await stranger.command(f"{intake}/consent-withdrawal"),
+            await stranger.command(f"{intake}/additions", {"statement": "补充"}),
+            await stranger.command(
+                "/api/corrections", {"intake": sent["id"], "field": "phone", "value": "13800000001"}
+            ),
         ]
         if key == "grid_2":
             replies += [

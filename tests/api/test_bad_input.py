@@ -1,6 +1,7 @@
 """Whatever is sent: a clear refusal in Chinese with the request's id, and never a fault of the service."""
 
 import copy
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,7 @@ from tests.support import (
     check_problem,
     count,
     fake_picture,
+    fake_recording,
     report_form,
     verification_form,
 )
@@ -119,6 +121,7 @@ async def test_operators_and_other_types_in_every_field(
 ) -> None:
     cadre, task = await open_task(phones, place)
     photo = await cadre.upload(fake_picture())
+    voice = (await cadre.put("recordings", fake_recording())).body["sha256"]
     whole = report_form(
         place,
         9,
@@ -131,6 +134,8 @@ async def test_operators_and_other_types_in_every_field(
         housing="safe",
         wanted_help=["health"],
         photos=[{"sha256": photo, "kind": "other"}],
+        voice=voice,
+        position={"latitude": 1.0, "longitude": 1.0, "accuracy": 1.0},
         filed_for={"reason": "不识字", "evidence": photo},
     )
     position = {"latitude": 1.0, "longitude": 1.0, "accuracy": 1.0}
@@ -142,6 +147,14 @@ async def test_operators_and_other_types_in_every_field(
         ("/api/staff-binding", {"staff_no": "GB0005", "code": "000000"}, None),
         ("/api/staff-binding/codes", {"staff_no": "GB0005"}, None),
         ("/api/session", {"code": "x"}, None),
+        ("/api/session/phone", {"code": "x"}, None),
+        ("/api/regions/near", position, None),
+        (
+            f"/api/intakes/{uuid.uuid4()}/additions",
+            {"statement": "", "photos": [{"sha256": photo, "kind": "other"}], "voice": voice},
+            None,
+        ),
+        ("/api/corrections", {"intake": str(uuid.uuid4()), "field": "water", "text": "水已通"}, None),
     ]
     for path, form, base in targets:
         for at in fields_of(form):
@@ -165,7 +178,7 @@ async def test_cursors_and_limits_that_nobody_gave_out(phones: Phones) -> None:
         *("WyJ4Il0x", "WyJub3ciLCJ4Il0", "W1sidCIsMWU5OTldXQ", "WyI5OTk5OS0wMS0wMSIsIngiXQ", "A" * 9000),
         *("WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwieCJd", "W3siJGd0IjoiIn0seyIkZ3QiOiIifV0"),
     ]
-    for path in ("/api/tasks", "/api/intakes", "/api/inbox"):
+    for path in ("/api/tasks", "/api/intakes", "/api/inbox", "/api/corrections"):
         for cursor in cursors:
             reply = await cadre.get(f"{path}?cursor={cursor}")
             assert reply.problem == MALFORMED, (path, cursor)
@@ -205,7 +218,7 @@ async def test_methods_that_a_path_does_not_have(phones: Phones) -> None:
     villager = await phones.sign_in("villager_1")
     for pattern, handler in API_ROUTES:
         path = pattern.replace("(?P<sha256>[0-9a-f]{64})", "0" * 64)
-        path = path.replace("(?P<id_>[^/]+)", str(uuid.uuid4())).replace("(?P<photo>[^/]+)", "x")
+        path = re.sub(r"\(\?P<\w+>[^)]*\)", str(uuid.uuid4()), path)
         has = {m for m in METHODS if getattr(handler, m) is not getattr(RequestHandler, m)}
         for method in ({*METHODS, "options", "trace", "brew"} - has) - {"head"}:
             reply = await villager.call(method.upper(), path)

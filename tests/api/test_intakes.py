@@ -271,7 +271,11 @@ async def test_a_cadre_files_for_somebody_inside_the_own_area_only(
 
     thumb = await head.upload(fake_picture("red"))
     anywhere_in_village = report_form(other_grid, 2, filed_for={"reason": "不识字", "evidence": thumb})
-    assert (await head.command("/api/intakes", anywhere_in_village)).status == 201
+    filed = (await head.command("/api/intakes", anywhere_in_village)).body["id"]
+    everything = (await head.get("/api/intakes")).body["items"]
+    mine = (await head.get("/api/intakes?mine=true")).body["items"]
+    assert {i["id"] for i in everything} == {sent.body["id"], filed}
+    assert {i["id"] for i in mine} == {filed}, "the village's other reports are not one's own"
     for nobody in ("villager_1", "supervisor_1"):
         client = await phones.sign_in(nobody)
         shown = await client.upload(fake_picture())

@@ -117,6 +117,8 @@ async def test_a_code_binds_one_phone_and_frees_the_one_before(phones: Phones, p
     assert (await before.call("POST", "/api/staff-binding", binding)).problem == BAD_CODE, "used"
     verbs = [e["verb"] for e in await documents(parts, "audit")]
     assert verbs == ["binding.issue", "binding.use"]
+    [told] = (await before.get("/api/inbox")).body["items"]
+    assert (told["kind"], told["page"]) == ("binding_moved", {"name": "inbox"})
 
 
 async def test_a_binding_code_lives_ten_minutes_and_five_tries(phones: Phones, clock: SharedClock) -> None:

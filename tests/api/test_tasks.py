@@ -1,6 +1,7 @@
 """Tasks over HTTP: who gets them, what they look like, and what may be done with them."""
 
 import itertools
+import re
 import uuid
 from datetime import datetime
 from typing import Any
@@ -90,7 +91,8 @@ async def test_what_falls_to_nobody_is_red_and_a_supervisor_gives_it_to_somebody
     assert (given.status, given.body["staff"], given.body["version"]) == (200, "华示例", 2)
     stale = await supervisor.command(path, chosen, base=1)
     assert stale.problem == (409, "stale_version")
-    assert (stale.body["yours"], stale.body["current"]) == (1, 2)
+    assert stale.body["yours"] == 1
+    assert stale.body["current"] == {"state": "open", "version": 2, "text": "任务现由华示例负责，等待接单"}
     [task] = (await supervisor.get("/api/tasks")).body["items"]
     assert (task["colour"], task["assigned"]) == ("normal", True)
     new = (await documents(parts, "staff", staff_no="GB0024"))[0]
@@ -185,9 +187,11 @@ async def test_a_task_is_accepted_once_by_whoever_has_it(phones: Phones, place: 
     assert (accepted.status, accepted.body["state"], accepted.body["version"]) == (200, "accepted", 2)
     stale = await cadre.command(f"{path}/acceptance", base=1)
     assert stale.problem == (409, "stale_version")
-    assert (stale.body["yours"], stale.body["current"], stale.body["state"]) == (1, 2, "accepted")
+    now = stale.body["current"]
+    assert (stale.body["yours"], now["version"], now["state"]) == (1, 2, "accepted")
+    assert re.fullmatch(r"冯示例已于 20\d\d年\d+月\d+日 \d\d:\d\d 接单", now["text"])
     twice = await cadre.command(f"{path}/acceptance")
-    assert (twice.problem, twice.body["state"]) == ((409, "wrong_state"), "accepted")
+    assert (twice.problem, twice.body["current"]) == ((409, "wrong_state"), now)
     of_villager = (await villager.get(f"/api/intakes/{sent['id']}")).body
     assert of_villager["timeline"][-1]["text"] == "冯示例已接到任务，将上门核实"
     assert of_villager["next"] == "等待上门核实，请保持电话畅通"
@@ -216,7 +220,8 @@ async def test_each_finding_ends_the_report_in_its_own_words(
         path = f"/api/tasks/{sent['task']}"
         form = verification_form(photo, finding=finding, **more)
         stale = await cadre.command(f"{path}/verification", form, base=7)
-        assert (stale.problem, stale.body["yours"], stale.body["current"]) == ((409, "stale_version"), 7, 1)
+        current = stale.body["current"]
+        assert (stale.problem, stale.body["yours"], current["version"]) == ((409, "stale_version"), 7, 1)
         done = await cadre.command(f"{path}/verification", form, base=1)
         assert (done.status, done.body["state"], done.body["finding"]) == (200, "done", finding)
         seen = (await villager.get(f"/api/intakes/{sent['id']}")).body
@@ -224,6 +229,7 @@ async def test_each_finding_ends_the_report_in_its_own_words(
         assert seen["timeline"][-1]["text"] == f"上门核实完成：{words}"
         again = await cadre.command(f"{path}/verification", form, base=2)
         assert (again.problem, again.body["state"]) == ((409, "wrong_state"), "done")
+        assert again.body["current"]["text"].endswith("提交核实结果")
         newest = (await villager.get("/api/inbox")).body["items"][0]
         assert newest["kind"] == "report_outcome"
         assert "收入高于标准" not in newest["text"], "the reason is read in the report, not in a message"

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from server.clock import SharedClock
+from tests.browser import DESK, PHONE, Seen
 from tests.e2e.stage import (
     APP_ID,
     MINI_APP_ID,
@@ -26,7 +27,6 @@ from tests.e2e.stage import (
     Screen,
     Stage,
 )
-from tests.e2e.test_demo import CHROMIUM, DESK, FLAGS, PHONE, Seen
 from wechat.simulator import RunningSimulator, SimulatorConfig, serve
 
 
@@ -103,15 +103,6 @@ def stage(running: Stage) -> Stage:
     token = {"grant_type": "client_credential", "appid": APP_ID, "secret": "oa-secret"}
     running.token = running.ask("POST", "/cgi-bin/stable_token", token)["access_token"]
     return running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium as Debian packages it."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])

@@ -17,7 +17,7 @@ from playwright.sync_api import FilePayload, Locator, Page
 from tornado.httpclient import AsyncHTTPClient
 from tornado.web import RequestHandler
 
-from tests.e2e.test_demo import Seen
+from tests.browser import Seen
 
 Json = dict[str, Any]
 APP_ID, MINI_APP_ID = "wx00000000000000oa", "wx00000000000000mp"

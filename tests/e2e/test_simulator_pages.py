@@ -9,7 +9,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from tests.e2e.test_demo import CHROMIUM, DESK, FLAGS, PHONE
+from tests.browser import CHROMIUM, DESK, FLAGS, PHONE
 from tests.wechat.simulator.driver import CONFIG, Driver, driving
 
 

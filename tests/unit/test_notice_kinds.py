@@ -2,7 +2,7 @@
 
 import pytest
 
-from casework.notices.kinds import FIELD_LABELS, KINDS, TEMPLATES, template_data, text_of
+from casework.notices.kinds import FIELD_LABELS, KINDS, LISTS, TEMPLATES, page_of, template_data, text_of
 
 FIELDS = {
     "number": "1234 5678 9012",
@@ -76,3 +76,11 @@ def test_only_the_word_of_receipt_may_wait() -> None:
 def test_titles_fit_a_line_of_a_template(kind: str) -> None:
     assert 0 < len(KINDS[kind].title) <= 20
     assert KINDS[kind].template in {None, *TEMPLATES}
+
+
+def test_a_message_leads_to_the_page_of_what_it_is_about() -> None:
+    assert page_of("report_received", "intake:i1") == {"name": "report", "id": "i1"}
+    assert page_of("task_new", "task:t1") == {"name": "task", "id": "t1"}
+    assert page_of("staff_welcome", "staff:s1") == {"name": "tasks"}
+    assert page_of("binding_moved", "staff:s1") == {"name": "inbox"}
+    assert set(LISTS) <= set(KINDS)

@@ -85,6 +85,16 @@ def test_what_is_no_whole_photo_is_refused(data: bytes) -> None:
         clean(data)
 
 
+def test_a_photo_of_the_strange_kind_gets_words_of_its_own() -> None:
+    for brand in (b"heic", b"heix", b"mif1"):
+        with pytest.raises(NotAPicture) as caught:
+            clean(b"\0\0\0\x24ftyp" + brand + bytes(40))
+        assert "兼容性最佳" in caught.value.title
+    with pytest.raises(NotAPicture) as caught:
+        clean(encoded("GIF"))
+    assert "HEIC" not in caught.value.title
+
+
 def test_too_many_bytes_are_refused_before_they_are_looked_at() -> None:
     with pytest.raises(TooLarge, match="too_large") as caught:
         clean(b"\0" * (UPLOAD_BYTES + 1))

@@ -119,6 +119,15 @@ def test_another_name_moves_the_version_and_keeps_the_rest(tree: Tree) -> None:
     assert after[VILLAGE] == {**tree[VILLAGE], "name": "测试新村", "version": 2}
 
 
+def test_a_centre_is_taken_over_and_stays_where_a_later_file_says_nothing(tree: Tree) -> None:
+    here = {"longitude": "113.01", "latitude": "25.80"}
+    after, report = read([{**FILE[5], **here}], tree)
+    assert report.accepted == 1
+    assert after[VILLAGE]["centre"] == {"type": "Point", "coordinates": [113.01, 25.8]}
+    assert read([{**FILE[5], **here}], after)[1].unchanged == 1
+    assert read(FILE, after)[1].unchanged == len(FILE)
+
+
 # --- refusals ---------------------------------------------------------------------------------
 
 
@@ -126,6 +135,10 @@ def test_another_name_moves_the_version_and_keeps_the_rest(tree: Tree) -> None:
     ("wrong", "reason"),
     [
         (row("", "43", "city"), "缺少 code"),
+        (row("4311", "43", "city", longitude="113.0"), "longitude 和 latitude 应同时填写"),
+        (row("4311", "43", "city", longitude="东经", latitude="25"), "longitude 和 latitude 应同时填写"),
+        (row("4311", "43", "city", longitude="25.8", latitude="113"), "请检查是否填反"),
+        (row("4311", "43", "city", longitude="nan", latitude="nan"), "不在中国境内"),
         (row("4311", "43", ""), "缺少 kind"),
         (row("4311", "43", "city", name=" "), "缺少 name"),
         (row("4311", "43", "town"), "kind「town」不认识"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casework.tasks.model import LIVE, Alarm, Task, TaskState
-from casework.tasks.rules import alarms, colour, limit, next_alarm
+from casework.tasks.rules import alarms, colour, limit, next_alarm, now_words
 from tests.unit.examples import NOW, china
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -93,3 +93,23 @@ def test_how_urgent_a_task_looks(changes: dict[str, Any], now: datetime, seen: s
 
 def test_every_state_is_live_or_an_end() -> None:
     assert set(LIVE) == {s.value for s in TaskState} - {"done", "cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({}, "冯示例", "任务现由冯示例负责，等待接单"),
+        ({}, None, "任务现无人负责，等待指派"),
+        ({"state": "accepted", "accepted_at": NOW}, "冯示例", "冯示例已于 2026年9月4日 10:00 接单"),
+        (
+            {"state": "accepted", "accepted_at": NOW, "unmet": 1},
+            "冯示例",
+            "已上门、未见到人，办理时限改为 2026年9月9日",
+        ),
+        ({"state": "done", "ended_at": NOW}, "冯示例", "冯示例已于 2026年9月4日 10:00 提交核实结果"),
+        ({"state": "cancelled", "ended_at": NOW}, None, "申报人已于 2026年9月4日 10:00 撤回，任务取消"),
+    ],
+)
+def test_what_became_of_a_task_in_words(changes: dict[str, Any], name: str | None, words: str) -> None:
+    ended = {"accepted_at": None, "ended_at": None, "unmet": 0}
+    assert words in now_words(task(**ended | changes), name)

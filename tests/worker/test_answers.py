@@ -35,7 +35,7 @@ OCCASIONS: list[tuple[str, dict[str, Any], str]] = [
     ("location", {"latitude": 25.7, "longitude": 112.7, "label": "枫木村"}, "位置已收到"),
     ("text", {"content": "今天天气不错"}, "已收到。申报困难请点"),
     # A voice that WeChat has written down is answered like a text.
-    ("voice", {"recognition": "我要申报"}, "请在小程序中点“我要申报”"),
+    ("voice", {"recognition": "我要申报"}, "请点下方“我要申报”"),
     ("voice", {"recognition": "请问办理进度怎么样了。"}, "还没有查到您的申报"),
     ("voice", {"recognition": "今天天气不错"}, "已收到。申报困难请点"),
     ("scancode_waitmsg", {"key": "scan", "content": "https://example.org/"}, "这个码不是本服务的码"),

@@ -131,11 +131,11 @@ async def test_who_leaves_is_not_written_to(parts: Parts, phones: Phones) -> Non
 async def test_menu_keys_and_words_are_answered_at_once(parts: Parts, phones: Phones, place: str) -> None:
     nothing = "还没有查到您的申报"
     expected = [
-        ("click", "report", "请在小程序中点“我要申报”"),
+        ("click", "report", "请点下方“我要申报”"),
         ("click", "progress", nothing),
         ("click", "policy", "不收任何费用"),
         ("click", "tasks", "您还没有绑定工作人员身份"),
-        ("text", "我要申报", "请在小程序中点“我要申报”"),
+        ("text", "我要申报", "请点下方“我要申报”"),
         ("text", " 进度 ", nothing),
         ("text", "请问我的办理进度怎么样了", nothing),
         ("text", "帮扶政策有哪些", "不收任何费用"),

@@ -1,5 +1,6 @@
 /** Talking to the service: typed by its own API document, and every failure in words for a person. */
 import type { components, paths } from "./schema";
+import { Trouble } from "@/core/trouble";
 import { SERVICE } from "@platform/service";
 
 export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
@@ -42,7 +43,7 @@ export class NoSignal extends Error {
 
 /** The words for a person of whatever was thrown. */
 export function wordsOf(error: unknown): string {
-  if (error instanceof Problem || error instanceof NoSignal) return error.title;
+  if (error instanceof Problem || error instanceof NoSignal || error instanceof Trouble) return error.title;
   return "手机上出了点问题，请关闭后重新打开。已填写的内容不会丢失。";
 }
 

@@ -4,6 +4,211 @@
  */
 
 export interface paths {
+    "/api/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 待答复的更正要求
+         * @description What waits for an answer in reach, the oldest first.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 上一页给出的 next */
+                    cursor?: string;
+                    /** @description 每页条数，最多 100 */
+                    limit?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 待答复的更正要求 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CorrectionPage"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * 要求更正
+         * @description Say what is wrong in one's own report; a telephone number is changed at once.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description 本次提交的 UUID，重发时不变 */
+                    "Idempotency-Key": string;
+                    /** @description 所看到的记录版本号 */
+                    "If-Match"?: string;
+                    /** @description 按下按钮时手机的时间，ISO 8601 带时区 */
+                    "Fangpin-Device-Time"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CorrectionForm"];
+                };
+            };
+            responses: {
+                /** @description 要求更正 */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ChangedShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/corrections/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 答复更正要求
+         * @description Say what came of checking it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description 本次提交的 UUID，重发时不变 */
+                    "Idempotency-Key": string;
+                    /** @description 所看到的记录版本号 */
+                    "If-Match"?: string;
+                    /** @description 按下按钮时手机的时间，ISO 8601 带时区 */
+                    "Fangpin-Device-Time"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CorrectionAnswerForm"];
+                };
+            };
+            responses: {
+                /** @description 答复更正要求 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ChangedShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 系统里有我的哪些信息
+         * @description What is held about the signed-in person.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 系统里有我的哪些信息 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HeldShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/inbox": {
         parameters: {
             query?: never;
@@ -75,6 +280,8 @@ export interface paths {
                     cursor?: string;
                     /** @description 每页条数，最多 100 */
                     limit?: string;
+                    /** @description true 为只看自己提交的（本人或代办） */
+                    mine?: string;
                 };
                 header?: never;
                 path?: never;
@@ -212,6 +419,175 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/intakes/{id}/additions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 补充情况
+         * @description Add words and photos to a report that is not verified yet.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description 本次提交的 UUID，重发时不变 */
+                    "Idempotency-Key": string;
+                    /** @description 所看到的记录版本号 */
+                    "If-Match"?: string;
+                    /** @description 按下按钮时手机的时间，ISO 8601 带时区 */
+                    "Fangpin-Device-Time"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AdditionForm"];
+                };
+            };
+            responses: {
+                /** @description 补充情况 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ChangedShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{id}/additions/{addition}/voice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 申报或补充情况的语音
+         * @description The voice note of a report in reach or of an addition, of the type that it was uploaded as.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                    addition: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 申报或补充情况的语音 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "audio/*": unknown;
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{id}/consent-withdrawal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 撤回授权
+         * @description Take back the consent of a report; what was only held by it is erased.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description 本次提交的 UUID，重发时不变 */
+                    "Idempotency-Key": string;
+                    /** @description 所看到的记录版本号 */
+                    "If-Match"?: string;
+                    /** @description 按下按钮时手机的时间，ISO 8601 带时区 */
+                    "Fangpin-Device-Time"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 撤回授权 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ConsentWithdrawnShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/intakes/{id}/photos/{photo}": {
         parameters: {
             query?: never;
@@ -245,6 +621,56 @@ export interface paths {
                     };
                     content: {
                         "image/jpeg": unknown;
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{id}/voice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 申报或补充情况的语音
+         * @description The voice note of a report in reach or of an addition, of the type that it was uploaded as.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 申报或补充情况的语音 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "audio/*": unknown;
                     };
                 };
                 /** @description 问题 */
@@ -378,12 +804,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
         /**
-         * 上传一张照片（正文为图片）
-         * @description Keep a photo; sending it again changes nothing.
+         * 照片传到了哪里
+         * @description How much has arrived, so that a phone goes on where it stopped.
          */
-        put: {
+        get: {
             parameters: {
                 query?: never;
                 header?: never;
@@ -394,7 +819,45 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description 上传一张照片（正文为图片） */
+                /** @description 照片传到了哪里 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        /**
+         * 上传一张照片或其中一段（正文为图片）
+         * @description Keep a photo or a part of one; sending it again changes nothing.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description 分段上传时写 bytes 起-止/总长，建议每段 128 KB；不写则为整个文件 */
+                    "Content-Range"?: string;
+                };
+                path: {
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 上传一张照片或其中一段（正文为图片） */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -403,13 +866,22 @@ export interface paths {
                         "application/json": components["schemas"]["PhotoShape"];
                     };
                 };
-                /** @description 上传一张照片（正文为图片） */
+                /** @description 上传一张照片或其中一段（正文为图片） */
                 201: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["PhotoShape"];
+                    };
+                };
+                /** @description 上传一张照片或其中一段（正文为图片） */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadShape"];
                     };
                 };
                 /** @description 问题 */
@@ -442,6 +914,143 @@ export interface paths {
             requestBody?: never;
             responses: {
                 /** @description 照片是否已传完 */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 语音传到了哪里
+         * @description How much has arrived, so that a phone goes on where it stopped.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 语音传到了哪里 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        /**
+         * 上传一段语音或其中一段（正文为 MP3、AAC、M4A、AMR、WebM 或 Ogg）
+         * @description Keep a voice note or a part of one; sending it again changes nothing.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description 分段上传时写 bytes 起-止/总长，建议每段 128 KB；不写则为整个文件 */
+                    "Content-Range"?: string;
+                };
+                path: {
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 上传一段语音或其中一段（正文为 MP3、AAC、M4A、AMR、WebM 或 Ogg） */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RecordingShape"];
+                    };
+                };
+                /** @description 上传一段语音或其中一段（正文为 MP3、AAC、M4A、AMR、WebM 或 Ogg） */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RecordingShape"];
+                    };
+                };
+                /** @description 上传一段语音或其中一段（正文为 MP3、AAC、M4A、AMR、WebM 或 Ogg） */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UploadShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        /**
+         * 语音是否已传完
+         * @description 204 when it has arrived, 404 when not.
+         */
+        head: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description 语音是否已传完 */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -509,6 +1118,58 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/regions/near": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 离我最近的村组
+         * @description The nearest places to a position, which stands in the body: addresses are logged everywhere.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Position"];
+                };
+            };
+            responses: {
+                /** @description 离我最近的村组 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NearRegionsShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -675,6 +1336,59 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/phone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 用微信验证的手机号
+         * @description Exchange the code of the phone button for the number, and keep it. Where it shows that we know
+         *             the person already, the session goes over to them.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CodeForm"];
+                };
+            };
+            responses: {
+                /** @description 用微信验证的手机号 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["VerifiedPhoneShape"];
+                    };
+                };
+                /** @description 问题 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["ProblemShape"];
+                    };
+                };
+            };
+        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1340,6 +2054,43 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AdditionForm
+         * @description What is added: some words, some photos, a voice note, at least one of these.
+         */
+        AdditionForm: {
+            /**
+             * Statement
+             * @default
+             */
+            statement: string;
+            /** Photos */
+            photos?: components["schemas"]["PhotoRef"][];
+            /**
+             * Voice
+             * @default null
+             */
+            voice: string | null;
+        };
+        /**
+         * AdditionShape
+         * @description What was added to a report later.
+         */
+        AdditionShape: {
+            /** Id */
+            id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Text */
+            text: string;
+            /** Photos */
+            photos: components["schemas"]["PhotoRefShape"][];
+            /** Voice */
+            voice: boolean;
+        };
+        /**
          * Amount
          * @description Money over the past twelve months: exactly one of `fen` (integer) or `band` (yuan).
          */
@@ -1425,7 +2176,7 @@ export interface components {
         };
         /**
          * CodeForm
-         * @description The code of ``wx.login``.
+         * @description The code of ``wx.login``, or of the button that gives the telephone number.
          */
         CodeForm: {
             /** Code */
@@ -1468,6 +2219,135 @@ export interface components {
             version: string;
             /** Title */
             title: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * ConsentWithdrawnShape
+         * @description A report after its consent was taken back. `message` says what was erased and what is kept.
+         */
+        ConsentWithdrawnShape: {
+            /** Id */
+            id: string;
+            /** State */
+            state: string;
+            /** Version */
+            version: number;
+            /** Erased */
+            erased: boolean;
+            /** Message */
+            message: string;
+        };
+        /**
+         * CorrectionAnswerForm
+         * @description What the person responsible says after checking.
+         */
+        CorrectionAnswerForm: {
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "corrected" | "kept";
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * CorrectionForm
+         * @description What is wrong: for the telephone the right `value`, for everything else some words.
+         */
+        CorrectionForm: {
+            /** Intake */
+            intake: string;
+            /** Field */
+            field: string;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /**
+             * Value
+             * @default null
+             */
+            value: string | null;
+        };
+        /**
+         * CorrectionLineShape
+         * @description A correction in a list: whose report it is about.
+         */
+        CorrectionLineShape: {
+            /** Id */
+            id: string;
+            /** Field */
+            field: string;
+            /** State */
+            state: string;
+            /** Text */
+            text: string;
+            /** Answer */
+            answer: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Answered At */
+            answered_at: string | null;
+            /** Intake */
+            intake: string;
+            /** Number */
+            number: string;
+            /** Village */
+            village: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * CorrectionPage
+         * @description A page of corrections.
+         */
+        CorrectionPage: {
+            /** Items */
+            items: components["schemas"]["CorrectionLineShape"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * CorrectionShape
+         * @description A wish that a value of the report be corrected. `state`: open, corrected, kept. The value itself
+         *     stays as it was given, except for the telephone.
+         */
+        CorrectionShape: {
+            /** Id */
+            id: string;
+            /** Field */
+            field: string;
+            /** State */
+            state: string;
+            /** Text */
+            text: string;
+            /** Answer */
+            answer: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Answered At */
+            answered_at: string | null;
+        };
+        /**
+         * CurrentShape
+         * @description What a record is now, in words too, for a phone that shows it beside what its user saw.
+         */
+        CurrentShape: {
+            /** State */
+            state: string;
+            /** Version */
+            version: number;
             /** Text */
             text: string;
         };
@@ -1540,6 +2420,97 @@ export interface components {
             away: string[];
         };
         /**
+         * HeldAccountShape
+         * @description An account of ours that the person uses. `kind`: oa for an official account, mp for the mini
+         *     program; `following_since` as far as WeChat has told us.
+         */
+        HeldAccountShape: {
+            /** Kind */
+            kind: string;
+            /** Following */
+            following: boolean;
+            /** Following Since */
+            following_since: string | null;
+        };
+        /**
+         * HeldConsentShape
+         * @description The 承诺授权书 of a report: what was signed, when, and whether it was taken back.
+         */
+        HeldConsentShape: {
+            /** Version */
+            version: string;
+            /** Title */
+            title: string;
+            /**
+             * Signed At
+             * Format: date-time
+             */
+            signed_at: string;
+            /** Signed By */
+            signed_by: string;
+            /** Withdrawn At */
+            withdrawn_at: string | null;
+        };
+        /**
+         * HeldReportShape
+         * @description What is held of one report.
+         */
+        HeldReportShape: {
+            /** Id */
+            id: string;
+            /** Number */
+            number: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** State */
+            state: string;
+            /** Village */
+            village: string;
+            /** Risks */
+            risks: string[];
+            fields: components["schemas"]["ReportFields"];
+            /** Photos */
+            photos: number;
+            /** Voice */
+            voice: boolean;
+            /** Additions */
+            additions: components["schemas"]["AdditionShape"][];
+            /** Corrections */
+            corrections: components["schemas"]["CorrectionShape"][];
+            consent: components["schemas"]["HeldConsentShape"];
+        };
+        /**
+         * HeldShape
+         * @description Everything that is held about the signed-in person.
+         */
+        HeldShape: {
+            /** Accounts */
+            accounts: components["schemas"]["HeldAccountShape"][];
+            /** Phone Masked */
+            phone_masked: string | null;
+            staff: components["schemas"]["HeldStaffShape"] | null;
+            /** Reports */
+            reports: components["schemas"]["HeldReportShape"][];
+            /** Messages */
+            messages: number;
+            kept_by_law: components["schemas"]["KeptByLawShape"];
+        };
+        /**
+         * HeldStaffShape
+         * @description The member of staff whom the person's phone is bound to.
+         */
+        HeldStaffShape: {
+            /** Staff No */
+            staff_no: string;
+            /** Name */
+            name: string;
+            /** Roles */
+            roles: components["schemas"]["GrantShape"][];
+        };
+        /**
          * InboxPage
          * @description A page of messages.
          */
@@ -1590,7 +2561,7 @@ export interface components {
         };
         /**
          * IntakeShape
-         * @description A report with its way so far. `fields` are the values of the form; ID number and phone masked.
+         * @description A report with its way so far.
          */
         IntakeShape: {
             /** Id */
@@ -1618,20 +2589,51 @@ export interface components {
             version: number;
             /** Risks */
             risks: string[];
-            /** Fields */
-            fields: {
-                [key: string]: unknown;
-            };
+            fields: components["schemas"]["ReportFields"];
             /** Photos */
             photos: components["schemas"]["PhotoRefShape"][];
+            /** Voice */
+            voice: boolean;
+            /** Additions */
+            additions: components["schemas"]["AdditionShape"][];
+            /** Corrections */
+            corrections: components["schemas"]["CorrectionShape"][];
             /** Timeline */
             timeline: components["schemas"]["StepShape"][];
             /** Joined To */
             joined_to: string | null;
         };
         /**
+         * KeptByLawShape
+         * @description What stays after a withdrawal of consent, and why.
+         */
+        KeptByLawShape: {
+            /** Version */
+            version: string;
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * MessagePageShape
+         * @description A page of the app; `id` is that of the report or the task.
+         */
+        MessagePageShape: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "report" | "task" | "tasks" | "corrections" | "inbox";
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+        };
+        /**
          * MessageShape
-         * @description A message in the inbox.
+         * @description A message in the inbox; `page` is where it leads.
          */
         MessageShape: {
             /** Id */
@@ -1644,6 +2646,7 @@ export interface components {
             text: string;
             /** Ref */
             ref: string;
+            page: components["schemas"]["MessagePageShape"];
             /** State */
             state: string;
             /**
@@ -1653,14 +2656,46 @@ export interface components {
             at: string;
         };
         /**
+         * NearRegionShape
+         * @description A place and how far its centre is away, in metres.
+         */
+        NearRegionShape: {
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Full Name */
+            full_name: string;
+            /** Code */
+            code: string;
+            /** Parent */
+            parent: string | null;
+            /** Path */
+            path: components["schemas"]["PlaceShape"][];
+            /** Distance M */
+            distance_m: number;
+        };
+        /**
+         * NearRegionsShape
+         * @description The nearest places, the nearest first; none within 20 km.
+         */
+        NearRegionsShape: {
+            /** Items */
+            items: components["schemas"]["NearRegionShape"][];
+        };
+        /**
          * OptionShape
-         * @description One thing that can be ticked.
+         * @description One thing that can be ticked: the official term, and how people say it.
          */
         OptionShape: {
             /** Code */
             code: string;
             /** Label */
             label: string;
+            /** Plain */
+            plain: string;
         };
         /**
          * PageSignatureShape
@@ -1721,6 +2756,18 @@ export interface components {
             size: number;
         };
         /**
+         * PlaceShape
+         * @description A place on the way down to another one.
+         */
+        PlaceShape: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+        };
+        /**
          * Position
          * @description Where the phone was, in degrees (GCJ-02, as WeChat gives them) and metres.
          */
@@ -1737,7 +2784,8 @@ export interface components {
         };
         /**
          * ProblemShape
-         * @description application/problem+json; further members depend on `code`.
+         * @description application/problem+json; further members depend on `code`. `yours` is the version that the client
+         *     based its command on, and `current` what the record is now.
          */
         ProblemShape: {
             /** Type */
@@ -1752,12 +2800,33 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** Request Id */
             request_id: string;
+            /**
+             * Yours
+             * @default null
+             */
+            yours: number | null;
+            /** @default null */
+            current: components["schemas"]["CurrentShape"] | null;
         } & {
             [key: string]: unknown;
         };
         /**
+         * RecordingShape
+         * @description An uploaded voice note; `type` is its media type.
+         */
+        RecordingShape: {
+            /** Id */
+            id: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size */
+            size: number;
+            /** Type */
+            type: string;
+        };
+        /**
          * RegionShape
-         * @description A place.
+         * @description A place. `path` leads from the county down to the place itself.
          */
         RegionShape: {
             /** Id */
@@ -1772,6 +2841,8 @@ export interface components {
             code: string;
             /** Parent */
             parent: string | null;
+            /** Path */
+            path: components["schemas"]["PlaceShape"][];
         };
         /**
          * RegionsShape
@@ -1780,6 +2851,86 @@ export interface components {
         RegionsShape: {
             /** Items */
             items: components["schemas"]["RegionShape"][];
+        };
+        /**
+         * ReportFields
+         * @description The values of the report form, under its keys; what was left empty is missing. ID numbers and the
+         *     telephone are masked. All are missing after the consent was withdrawn.
+         */
+        ReportFields: {
+            /**
+             * Applicant Name
+             * @default null
+             */
+            applicant_name: string | null;
+            /**
+             * Relation
+             * @default null
+             */
+            relation: string | null;
+            /**
+             * Phone
+             * @default null
+             */
+            phone: string | null;
+            /**
+             * Id No
+             * @default null
+             */
+            id_no: string | null;
+            /**
+             * Head Id No
+             * @default null
+             */
+            head_id_no: string | null;
+            /**
+             * Members Affected
+             * @default null
+             */
+            members_affected: number | null;
+            /**
+             * Risks Remark
+             * @default null
+             */
+            risks_remark: string | null;
+            /**
+             * Event Date
+             * @default null
+             */
+            event_date: string | null;
+            /** @default null */
+            own_paid_medical: components["schemas"]["Amount"] | null;
+            /** @default null */
+            own_paid_schooling: components["schemas"]["Amount"] | null;
+            /** @default null */
+            income_lost: components["schemas"]["Amount"] | null;
+            /**
+             * Housing
+             * @default null
+             */
+            housing: ("safe" | "unsure" | "unsafe") | null;
+            /**
+             * Water
+             * @default null
+             */
+            water: ("safe" | "unsure" | "unsafe") | null;
+            /**
+             * Wanted Help
+             * @default null
+             */
+            wanted_help: string[] | null;
+            /**
+             * Statement
+             * @default null
+             */
+            statement: string | null;
+            /** @default null */
+            position: components["schemas"]["Position"] | null;
+            /**
+             * Filed For Reason
+             * @default null
+             */
+            filed_for_reason: string | null;
         };
         /**
          * ReportForm
@@ -1851,6 +3002,13 @@ export interface components {
             statement: string;
             /** Photos */
             photos?: components["schemas"]["PhotoRef"][];
+            /**
+             * Voice
+             * @default null
+             */
+            voice: string | null;
+            /** @default null */
+            position: components["schemas"]["Position"] | null;
             consent: components["schemas"]["Consent"];
             /** @default null */
             filed_for: components["schemas"]["FiledFor"] | null;
@@ -1880,6 +3038,8 @@ export interface components {
         SessionShape: {
             /** Person */
             person: string;
+            /** Phone Masked */
+            phone_masked: string | null;
             /** Staff */
             staff: string | null;
             /** Staff Name */
@@ -1944,7 +3104,7 @@ export interface components {
         };
         /**
          * TaskLineShape
-         * @description A task in a list. `colour`: normal, orange, red.
+         * @description A task in a list. `colour`: normal, orange, red. `mine`: the one who asks is responsible.
          */
         TaskLineShape: {
             /** Id */
@@ -1965,6 +3125,8 @@ export interface components {
             green_channel: boolean;
             /** Assigned */
             assigned: boolean;
+            /** Mine */
+            mine: boolean;
             /**
              * Accept Due At
              * Format: date-time
@@ -1994,7 +3156,8 @@ export interface components {
         };
         /**
          * TaskShape
-         * @description A task with what is to be verified; `joined` are the reports that were added to it.
+         * @description A task with what is to be verified; `joined` are the reports that were added to it, `centre` is about
+         *     where the village stands, if that is known.
          */
         TaskShape: {
             /** Id */
@@ -2015,6 +3178,8 @@ export interface components {
             green_channel: boolean;
             /** Assigned */
             assigned: boolean;
+            /** Mine */
+            mine: boolean;
             /**
              * Accept Due At
              * Format: date-time
@@ -2035,14 +3200,18 @@ export interface components {
             intake: string;
             /** Staff Name */
             staff_name: string | null;
+            centre: components["schemas"]["Position"] | null;
             /** Risks */
             risks: string[];
-            /** Fields */
-            fields: {
-                [key: string]: unknown;
-            };
+            fields: components["schemas"]["ReportFields"];
             /** Photos */
             photos: components["schemas"]["PhotoRefShape"][];
+            /** Voice */
+            voice: boolean;
+            /** Additions */
+            additions: components["schemas"]["AdditionShape"][];
+            /** Corrections */
+            corrections: components["schemas"]["CorrectionShape"][];
             /** Filing */
             filing: string;
             /** Joined */
@@ -2055,6 +3224,17 @@ export interface components {
         TicketForm: {
             /** Ticket */
             ticket: string;
+        };
+        /**
+         * UploadShape
+         * @description How far an upload is. A phone goes on at the byte `received`, unless it is `complete`: then the file
+         *     is kept in another form, and its bytes are not counted any more.
+         */
+        UploadShape: {
+            /** Received */
+            received: number;
+            /** Complete */
+            complete: boolean;
         };
         /**
          * VerificationForm
@@ -2131,6 +3311,16 @@ export interface components {
             signature_missing: string;
         };
         /**
+         * VerifiedPhoneShape
+         * @description A verified telephone number, to fill the form in. `session` is there when the person turned out to be
+         *     one whom we knew already: it takes the place of the old one, which has ended.
+         */
+        VerifiedPhoneShape: {
+            /** Phone */
+            phone: string;
+            session: components["schemas"]["SessionShape"] | null;
+        };
+        /**
          * VerifiedShape
          * @description A task after its verification.
          */
@@ -2151,11 +3341,13 @@ export interface components {
         };
         /**
          * WhoShape
-         * @description Who is signed in.
+         * @description Who is signed in. `phone_masked` is the telephone number that WeChat has verified.
          */
         WhoShape: {
             /** Person */
             person: string;
+            /** Phone Masked */
+            phone_masked: string | null;
             /** Staff */
             staff: string | null;
             /** Staff Name */

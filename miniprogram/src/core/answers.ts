@@ -2,7 +2,7 @@
 import { reactive } from "vue";
 
 import { NoSignal, Problem, wordsOf } from "@/api/client";
-import { keep, kept } from "@/core/store";
+import { forget, keep, kept } from "@/core/store";
 
 interface Kept<T> {
   value: T;
@@ -46,7 +46,11 @@ export function shown<T>(name: string, load: () => Promise<T>): Shown<T> {
     } catch (error) {
       state.offline = error instanceof NoSignal;
       state.problem = wordsOf(error);
-      if (error instanceof Problem && error.status === 404) state.value = undefined;
+      if (error instanceof Problem && error.status === 404) {
+        // It is no longer this person's to see, on the phone neither.
+        state.value = undefined;
+        forget(`answers/${name}`);
+      }
     } finally {
       state.busy = false;
     }
@@ -57,4 +61,16 @@ export function shown<T>(name: string, load: () => Promise<T>): Shown<T> {
 /** What the phone kept under `name`, without asking the service. */
 export function lastShown<T>(name: string): T | undefined {
   return kept<Kept<T>>(`answers/${name}`)?.value;
+}
+
+/** When that was read; empty when there is nothing. */
+export function lastRead(name: string): string {
+  return kept<Kept<unknown>>(`answers/${name}`)?.at ?? "";
+}
+
+/** Read `name` anew for the page that will show it, perhaps where there is no signal. */
+export async function readAhead<T>(name: string, load: () => Promise<T>): Promise<T> {
+  const value = await load();
+  keep(`answers/${name}`, { value, at: new Date().toISOString() });
+  return value;
 }

@@ -16,9 +16,19 @@ export function readable(at: string | number | Date): string {
   return `${day.getUTCMonth() + 1}月${day.getUTCDate()}日 ${day.getUTCHours()}:${minutes}`;
 }
 
+/** 2026-11-22 */
+export function dayOf(at: string | number | Date): string {
+  return inChina(at).toISOString().slice(0, 10);
+}
+
 /** 2026-11 */
 export function monthOf(at: string | number | Date): string {
   return inChina(at).toISOString().slice(0, 7);
+}
+
+/** 2026年11月, of 2026-11 */
+export function readableMonth(month: string): string {
+  return `${Number(month.slice(0, 4))}年${Number(month.slice(5, 7))}月`;
 }
 
 /** How long until `due`, or how long past it: 还剩 2 天, 已超期 3 小时. */

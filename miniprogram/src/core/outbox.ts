@@ -3,19 +3,37 @@ import { computed, reactive } from "vue";
 
 import { type Answer, type Body, NoSignal, type Path, Problem, wordsOf } from "@/api/client";
 import { deviceTime } from "@/core/clock";
+import { dropDraft } from "@/core/drafts";
 import { newId } from "@/core/ids";
-import { after, type Command, type FileRef, inOrder, isOver, nextToSend, type Outcome, outcomeOf, pauseAfter, rebased } from "@/core/queue";
+import {
+  after,
+  type Cause,
+  type Command,
+  type FileRef,
+  inOrder,
+  isOver,
+  nextOrder,
+  nextToSend,
+  type Outcome,
+  outcomeOf,
+  passedOn,
+  pauseAfter,
+  rebased,
+} from "@/core/queue";
 import { ask, session, signIn } from "@/core/session";
 import { forget, keep, kept, namesOf } from "@/core/store";
 import { MissingFile, upload } from "@/core/uploads";
 
 const BEGINNING = "outbox/";
+const NO_SIGNAL = "现在没有信号，有信号时会自动发送。";
 
-/** `sending` is the id of the command under way; `stopped` says why nothing is being sent. */
-export const outbox = reactive<{ commands: Command[]; sending: string; stopped: string }>({
+/** `sending` is the id of the command under way; `stopped` says in words why nothing is being sent, and `cause`
+ * which kind of reason that is, for the page that helps with it. */
+export const outbox = reactive<{ commands: Command[]; sending: string; stopped: string; cause: Cause }>({
   commands: load(),
   sending: "",
   stopped: "",
+  cause: "",
 });
 
 export const waiting = computed(() => outbox.commands.filter((c) => c.state === "waiting"));
@@ -34,14 +52,17 @@ function load(): Command[] {
 }
 
 function put(command: Command): boolean {
-  const ok = keep(BEGINNING + command.id, command);
+  show(command);
+  return keep(BEGINNING + command.id, command);
+}
+
+function show(command: Command): void {
   const at = outbox.commands.findIndex((c) => c.id === command.id);
   if (at < 0) outbox.commands.push(command);
   else outbox.commands[at] = command;
-  return ok;
 }
 
-/** Take a command out: its writer gave it up, or it has become another one. */
+/** Take a command out; a draft that it was written from stays. */
 export function drop(command: Command): void {
   forget(BEGINNING + command.id);
   outbox.commands = outbox.commands.filter((c) => c.id !== command.id);
@@ -58,6 +79,8 @@ interface New<P extends Path> {
   body: Body<P, "post">;
   base?: number | null;
   files?: FileRef[];
+  /** The name of the draft that it was written from; it stays until the command is sent. */
+  draft?: string;
 }
 
 /** Put a write into the queue and start sending; returns it as it was put. A second one with the same id
@@ -76,6 +99,9 @@ export function enqueue<P extends Path>(write: New<P>): Command | false {
     body: write.body ?? null,
     base: write.base ?? null,
     madeAt: deviceTime(),
+    // One that was corrected keeps its place before what follows it.
+    order: known?.order ?? nextOrder(outbox.commands),
+    draft: write.draft ?? "",
     files: write.files ?? [],
     state: "waiting",
     tries: 0,
@@ -85,19 +111,28 @@ export function enqueue<P extends Path>(write: New<P>): Command | false {
     answer: null,
     endedAt: null,
   };
-  if (!put(command)) {
-    drop(command);
-    return false;
-  }
+  // A refused one with the same id is still there when the phone has no room for the new one.
+  if (!keep(BEGINNING + id, command)) return false;
+  show(command);
   void run();
   return command;
 }
 
-/** Send a refused command again on top of what the service has now. */
-export function sendAnyway(command: Command): void {
+/** Send a refused command again on top of what the service has now. False when the phone has no room for it,
+ * in which case the refused one stays. */
+export function sendAnyway(command: Command): boolean {
   const again = rebased(command, newId(), deviceTime());
-  if (put(again)) drop(command);
+  if (!keep(BEGINNING + again.id, again)) return false;
+  show(again);
+  drop(command);
   void run();
+  return true;
+}
+
+/** Take a command out together with the draft that it was written from: its writer gave it up. */
+export function giveUp(command: Command): void {
+  drop(command);
+  if (command.draft) dropDraft(command.draft);
 }
 
 /** Wait until a command has ended or cannot go on for now; what it is then, or null when it was taken out. */
@@ -123,9 +158,10 @@ export function run(): Promise<void> {
 
 async function sendAll(): Promise<void> {
   outbox.stopped = "";
+  outbox.cause = "";
   if (waiting.value.length === 0) return;
   if (!(await signIn())) {
-    stop(session.refused || "现在没有信号，有信号时会自动发送。", 0);
+    stop(session.refused || NO_SIGNAL, session.refused ? "session" : "signal", pauseAfter(0));
     return;
   }
   // Written before this phone knew whose it is: on a first start without signal.
@@ -140,21 +176,28 @@ async function sendAll(): Promise<void> {
     outbox.sending = "";
     const done = after(command, outcome, new Date().toISOString());
     // Its writer may have taken it out meanwhile.
-    if (outbox.commands.some((c) => c.id === command.id)) put(done);
+    const stays = outbox.commands.some((c) => c.id === command.id);
+    if (done.state === "sent") {
+      // First those that follow: killed in between, the phone sends this one again and gets the same answer.
+      for (const follower of passedOn(outbox.commands, done)) put(follower);
+      if (done.draft) dropDraft(done.draft);
+    }
+    if (stays) put(done);
     if (outcome.kind === "wait") {
       passed.add(command.id);
-      plan(outcome.after ?? pauseAfter(done.tries));
       if (outcome.stop) {
-        outbox.stopped = outcome.reason;
+        stop(outcome.reason, outcome.stop, outcome.after ?? pauseAfter(done.tries));
         return;
       }
+      plan(outcome.after ?? pauseAfter(done.tries));
     }
   }
 }
 
-function stop(reason: string, tries: number): void {
+function stop(reason: string, cause: Cause, seconds: number): void {
   outbox.stopped = reason;
-  plan(pauseAfter(tries));
+  outbox.cause = cause;
+  plan(seconds);
 }
 
 function plan(seconds: number): void {
@@ -174,9 +217,9 @@ async function tried(command: Command): Promise<Outcome> {
     });
     return { kind: "sent", answer: (answer as Answer<"/api/intakes", "post"> | undefined) ?? null };
   } catch (error) {
-    if (error instanceof NoSignal) return { kind: "wait", reason: "现在没有信号，有信号时会自动发送。", stop: true };
+    if (error instanceof NoSignal) return { kind: "wait", reason: NO_SIGNAL, stop: "signal" };
     if (error instanceof Problem) return outcomeOf(error);
     if (error instanceof MissingFile) return { kind: "refused", reason: error.title, errors: [], clash: null };
-    return { kind: "wait", reason: wordsOf(error), stop: false };
+    return { kind: "wait", reason: wordsOf(error), stop: "" };
   }
 }

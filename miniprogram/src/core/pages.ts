@@ -33,6 +33,13 @@ export function replace(name: PageName, query: Record<string, string> = {}): voi
   uni.redirectTo({ url: addressOf(name, query) });
 }
 
+/** The address of the page that is shown. */
+export function here(): string {
+  const pages = getCurrentPages() as { route?: string; $page?: { fullPath?: string } }[];
+  const page = pages[pages.length - 1];
+  return page?.$page?.fullPath ?? page?.route ?? "";
+}
+
 /** Back to where one came from; whoever came by a message goes to the first page. */
 export function goBack(): void {
   if (getCurrentPages().length > 1) uni.navigateBack();

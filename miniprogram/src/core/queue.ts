@@ -34,6 +34,10 @@ export interface Command {
   base: number | null;
   /** When the button was pressed, ISO 8601 with the phone's offset. */
   madeAt: string;
+  /** Its place in the queue. A phone's clock may be set back; this only grows. */
+  order: number;
+  /** The draft that it was written from, which is dropped once the command is sent; empty without one. */
+  draft: string;
   files: FileRef[];
   state: "waiting" | "sent" | "refused";
   tries: number;
@@ -46,10 +50,14 @@ export interface Command {
   endedAt: string | null;
 }
 
-/** What came of a try. `stop`: nothing else can be sent either (no signal, too old a client, no session). */
+/** Why nothing can be sent for now: no signal, no session, too old a client, the service asks to wait; "" when
+ * others can still be sent. */
+export type Cause = "" | "signal" | "session" | "old" | "busy";
+
+/** What came of a try; with a `stop` nothing else can be sent either. */
 export type Outcome =
   | { kind: "sent"; answer: Record<string, unknown> | null }
-  | { kind: "wait"; reason: string; stop: boolean; after?: number }
+  | { kind: "wait"; reason: string; stop: Cause; after?: number }
   | { kind: "refused"; reason: string; errors: FieldError[]; clash: Clash | null };
 
 const SHORT_PAUSE_S = 5;
@@ -59,7 +67,12 @@ const DAY_MS = 24 * 3600 * 1000;
 
 /** Commands in the order in which they were made. */
 export function inOrder(commands: Command[]): Command[] {
-  return [...commands].sort((a, b) => (a.madeAt === b.madeAt ? (a.id < b.id ? -1 : 1) : a.madeAt < b.madeAt ? -1 : 1));
+  return [...commands].sort((a, b) => a.order - b.order);
+}
+
+/** The place of a new command: behind all others. */
+export function nextOrder(commands: Command[]): number {
+  return commands.reduce((last, command) => Math.max(last, command.order), 0) + 1;
 }
 
 /** The next command to send as `person`: the oldest that waits and does not follow a refused one about the
@@ -86,6 +99,24 @@ export function after(command: Command, outcome: Outcome, now: string): Command 
   }
 }
 
+/** The commands that saw the same version as one that was just sent, on top of the version which that one made:
+ * whoever accepts and verifies without signal saw one version, and has changed it twice. */
+export function passedOn(commands: Command[], sent: Command): Command[] {
+  const made = sent.answer?.version;
+  if (sent.base === null || typeof made !== "number") return [];
+  return commands
+    .filter((c) => c.state === "waiting" && c.about === sent.about && c.person === sent.person && c.base === sent.base && c.order > sent.order)
+    .map((c) => ({ ...c, base: made }));
+}
+
+/** The version of a record after what this phone has sent since it showed `version` of it. */
+export function versionAfter(commands: Command[], about: string, version: number): number {
+  for (const { state, about: thing, base, answer } of inOrder(commands)) {
+    if (state === "sent" && thing === about && base === version && typeof answer?.version === "number") version = answer.version;
+  }
+  return version;
+}
+
 /** What an answer of the service means for the queue. */
 export function outcomeOf(problem: {
   status: number;
@@ -95,11 +126,11 @@ export function outcomeOf(problem: {
   extra: Record<string, unknown>;
 }): Outcome {
   const { status, title, errors, extra } = problem;
-  if (status === 426) return { kind: "wait", reason: title, stop: true };
-  if (status === 401) return { kind: "wait", reason: title, stop: true };
+  if (status === 426) return { kind: "wait", reason: title, stop: "old" };
+  if (status === 401) return { kind: "wait", reason: title, stop: "session" };
   if (status === 429 || status >= 500) {
     const given = Number(extra.retry_after);
-    return { kind: "wait", reason: title, stop: status !== 500, after: Number.isFinite(given) ? given : undefined };
+    return { kind: "wait", reason: title, stop: status === 500 ? "" : "busy", after: Number.isFinite(given) ? given : undefined };
   }
   const current = extra.current as Partial<Clash> | undefined;
   const clash =
@@ -119,7 +150,8 @@ export function isOver(command: Command, now: number): boolean {
   return command.state === "sent" && command.endedAt !== null && now - Date.parse(command.endedAt) > KEPT_DAYS * DAY_MS;
 }
 
-/** The same write again, on top of the version that the service has now: the writer saw both and decided. */
+/** The same write again in its old place, on top of the version that the service has now: the writer saw both
+ * and decided. */
 export function rebased(command: Command, id: string, madeAt: string): Command {
   return {
     ...command,

@@ -9,10 +9,17 @@ export type Who = Omit<Schema<"SessionShape">, "token" | "expires_in">;
 type State = { token: string; who: Who | null; refused: string };
 
 const NAME = "session";
-const saved = kept<{ token: string; who: Who }>(NAME);
+const LEFT = "您已退出登录。要继续使用，请点“重新登录”。";
+const saved = kept<{ token: string; who: Who | null; left?: boolean }>(NAME);
 
 /** `refused` says why signing in did not work; it is empty while all is well. */
-export const session = reactive<State>({ token: saved?.token ?? "", who: saved?.who ?? null, refused: "" });
+export const session = reactive<State>({
+  token: saved?.token ?? "",
+  who: saved?.who ?? null,
+  refused: saved?.left ? LEFT : "",
+});
+/** True after the person said no or went: nobody is asked again before they press for it. */
+let declined = Boolean(saved?.left);
 
 export const isStaff = computed(() => Boolean(session.who?.staff));
 
@@ -34,21 +41,38 @@ export function signOut(): void {
   keep(NAME, { token: "", who: session.who });
 }
 
+/** End the session for good, at the person's wish; it is ended on the service too where that can be reached. */
+export async function leave(): Promise<void> {
+  const { token } = session;
+  session.token = "";
+  session.who = null;
+  session.refused = LEFT;
+  declined = true;
+  keep(NAME, { token: "", who: null, left: true });
+  if (token) await call("delete", "/api/session", { token }).catch(() => undefined);
+}
+
 let signingIn: Promise<boolean> | null = null;
 
 /** Sign in if need be; whether there is a session now. On a web page this may leave the page for WeChat's
  * authorisation, and the promise never settles; so drafts are kept before anything is called. */
 export function signIn(again = false): Promise<boolean> {
-  if (again) signOut();
+  if (again) {
+    declined = false;
+    signOut();
+  }
   if (session.token) return Promise.resolve(true);
+  if (declined) return Promise.resolve(false);
   signingIn ??= freshSession()
     .then((answer) => {
       accept(answer);
       return true;
     })
     .catch((error: unknown) => {
+      session.refused = "";
       if (error instanceof NoSignal) return false;
       session.refused = error instanceof Problem ? error.title : "登录没有成功，请关闭后重新打开。";
+      declined = error instanceof Problem && error.status === 401;
       return false;
     })
     .finally(() => {

@@ -1,12 +1,21 @@
 /** What stays on the phone when the app is closed: small values by name. Pictures are in `platform/files`. */
 import { reactive } from "vue";
 
+import { Trouble } from "@/core/trouble";
 import { NAMESPACE } from "@platform/namespace";
 
 const PREFIX = `fangpin/${NAMESPACE}`;
 
 /** True after the phone refused to keep something; the pages say so and what to do. */
 export const room = reactive({ full: false });
+
+/** A photo or a recording does not fit on the phone any more. */
+export class StorageFull extends Trouble {
+  constructor() {
+    super("手机存储空间满了，存不下了。请删除一些不用的照片或视频，再回来重试。已填写的内容还在。");
+    room.full = true;
+  }
+}
 
 export function keep(name: string, value: unknown): boolean {
   try {

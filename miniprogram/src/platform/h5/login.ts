@@ -1,9 +1,13 @@
 /** Signing in by WeChat's authorisation page, from which the browser comes back with a ticket. */
 import { call, NoSignal, Problem, type Schema } from "@/api/client";
+import { keep, kept } from "@/core/store";
 
 const fragment = new URLSearchParams(window.location.hash.slice(1));
 let ticket = fragment.get("ticket");
 let refused = fragment.get("login") === "refused";
+// Whoever came through another account than the main one is signed in as that account's fan.
+const account = new URLSearchParams(window.location.search).get("account") ?? kept<string>("account") ?? "";
+keep("account", account);
 if (ticket || refused) {
   // A ticket is good for one exchange and has no business in the history.
   window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
@@ -23,7 +27,7 @@ export async function freshSession(): Promise<Schema<"SessionShape">> {
   // Leaving the page without signal would leave the person with an empty one.
   if (!(await reachable())) throw new NoSignal();
   const next = window.location.pathname + window.location.search;
-  window.location.replace(`/wechat/login?next=${encodeURIComponent(next)}`);
+  window.location.replace(`/wechat/login${account ? `/${account}` : ""}?next=${encodeURIComponent(next)}`);
   return new Promise(() => undefined);
 }
 
