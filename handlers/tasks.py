@@ -53,7 +53,7 @@ class TasksHandler(Handler):
         answers={200: TaskPage},
     )
     async def get(self) -> None:
-        """Tasks in reach by due time; live ones unless `state` says otherwise."""
+        """Tasks in reach by due time; live ones unless `state` says otherwise, ended ones newest first."""
         states = visible_states(self.get_arguments("state")) or list(LIVE)
         limit = page_limit(self.get_argument("limit", None))
         page = await self.services.tasks.page(self.actor, states, self.get_argument("cursor", None), limit)

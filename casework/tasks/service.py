@@ -129,7 +129,7 @@ class Tasks:
         return task
 
     async def page(self, actor: Actor, states: Sequence[str], cursor: str | None, limit: int) -> Page[Task]:
-        """Tasks in the actor's reach by due time."""
+        """Tasks in the actor's reach by due time; those that have ended the latest first."""
         allowed = reach(actor, "task.read")
         after = decode_cursor(cursor, datetime, str) if cursor else None
         found = await self._store.page(allowed, states, after, limit + 1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from casework.access import Reach
 from casework.tasks.model import LIVE, Task
@@ -61,17 +61,19 @@ class TaskStore:
     async def page(
         self, allowed: Reach, states: Sequence[str], after: Sequence[Any] | None, limit: int
     ) -> list[Task]:
-        """Tasks in reach by due time; `after` is the (due time, id) of the last one seen."""
+        """Tasks in reach by due time, the latest first where all of them have ended; `after` is the (due
+        time, id) of the last one seen."""
         mine: list[dict[str, Any]] = []
         if allowed.staff_id:
             mine.append({"assignee": allowed.staff_id})
         if allowed.areas:
             mine.append({"areas": {"$in": list(allowed.areas)}})
         query: dict[str, Any] = {"$and": [{"$or": mine}, {"state": {"$in": list(states)}}]}
+        way, beyond = (ASCENDING, "$gt") if set(states) & set(LIVE) else (DESCENDING, "$lt")
         if after:
             due, id_ = after
-            query["$and"].append({"$or": [{"due_at": {"$gt": due}}, {"due_at": due, "_id": {"$gt": id_}}]})
-        return await self._tasks.find(query).sort([("due_at", 1), ("_id", 1)]).to_list(limit)
+            query["$and"].append({"$or": [{"due_at": {beyond: due}}, {"due_at": due, "_id": {beyond: id_}}]})
+        return await self._tasks.find(query).sort([("due_at", way), ("_id", way)]).to_list(limit)
 
     async def with_alarm_due(self, now: datetime, limit: int) -> list[Task]:
         """Live tasks whose earliest alarm is due."""

@@ -147,11 +147,14 @@ describe("refused", () => {
     draftOf("verify/1", () => ({ text: "" })).text = "x";
     await nextTick();
     const refused = await sent(box, { ...verify, draft: "verify/1" });
+    const held = await sent(box, { ...accept, base: null });
+    expect(held).toMatchObject({ state: "waiting", tries: 0 });
     expect(await sent(box, elsewhere)).toMatchObject({ state: "sent" });
     expect(hasDraft("verify/1")).toBe(true);
     box.giveUp(refused!);
     expect(hasDraft("verify/1")).toBe(false);
-    expect((await opened()).outbox.commands.map((c) => c.about)).toEqual(["task:2"]);
+    expect(await box.settled(held!.id)).toMatchObject({ state: "sent" });
+    expect((await opened()).outbox.commands.map((c) => c.about)).toEqual(["task:1", "task:2"]);
   });
 
   test("corrected, it takes the place of the refused one; sent, its draft is gone", async () => {

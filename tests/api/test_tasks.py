@@ -94,7 +94,7 @@ async def test_what_falls_to_nobody_is_red_and_a_supervisor_gives_it_to_somebody
     assert stale.body["yours"] == 1
     assert stale.body["current"] == {"state": "open", "version": 2, "text": "任务现由华示例负责，等待接单"}
     [task] = (await supervisor.get("/api/tasks")).body["items"]
-    assert (task["colour"], task["assigned"]) == ("normal", True)
+    assert (task["colour"], task["assigned"], task["mine"]) == ("normal", True, False)
     new = (await documents(parts, "staff", staff_no="GB0024"))[0]
     assert await documents(parts, "notices", to=f"staff:{new['_id']}", kind="task_assigned")
     [entry] = await documents(parts, "audit", verb="task.assign")
@@ -136,6 +136,8 @@ async def test_tasks_are_listed_by_due_time_by_cursor_and_by_state(
     assert await listed(2, "open") == made[:4]
     assert await listed(1, "done", "accepted") == made[4:]
     assert await listed(10, "cancelled") == []
+    await cadre.command(f"/api/tasks/{made[0]}/verification", verification_form(photo), base=1)
+    assert await listed(1, "done") == [made[5], made[0]]
     unknown = await cadre.get("/api/tasks?state=late")
     assert (unknown.problem, unknown.wrong_fields) == ((422, "invalid_form"), {"state"})
 
@@ -345,3 +347,19 @@ async def test_every_look_at_the_telephone_number_is_recorded(
     nowhere = f"/api/tasks/{uuid.uuid4()}/phone"
     assert (await cadre.call("POST", nowhere)).problem == (404, "not_found")
     assert len(await documents(parts, "audit", verb="task.reveal_phone")) == 2
+
+
+async def test_a_task_tells_whose_it_is_and_about_where_its_village_stands(
+    phones: Phones, parts: Parts, place: str
+) -> None:
+    villager = await phones.sign_in("villager_1")
+    sent = (await villager.command("/api/intakes", report_form(place))).body
+    for key, mine in {"grid_1": True, "head_1": False}.items():
+        task = (await (await phones.sign_in(key)).get(f"/api/tasks/{sent['task']}")).body
+        assert task["mine"] is mine, key
+    assert task["centre"] == {"longitude": 113.0442, "latitude": 25.8038}
+    # Where nobody has said so of the group, its village will do.
+    village = await parts.services.regions.get(await place_of(parts, "431021101201"))
+    group = await parts.services.regions.get(place)
+    del group["centre"]
+    assert await parts.services.regions.centre(place) == village["centre"]

@@ -1566,7 +1566,7 @@ export interface paths {
         };
         /**
          * 任务列表
-         * @description Tasks in reach by due time; live ones unless `state` says otherwise.
+         * @description Tasks in reach by due time; live ones unless `state` says otherwise, ended ones newest first.
          */
         get: {
             parameters: {

@@ -133,6 +133,8 @@ export function sendAnyway(command: Command): boolean {
 export function giveUp(command: Command): void {
   drop(command);
   if (command.draft) dropDraft(command.draft);
+  // What it held back can go on.
+  void run();
 }
 
 /** Wait until a command has ended or cannot go on for now; what it is then, or null when it was taken out. */

@@ -40,6 +40,14 @@ export function here(): string {
   return page?.$page?.fullPath ?? page?.route ?? "";
 }
 
+/** Back to a page that lies below this one; where there is none, it takes this one's place. */
+export function backTo(name: PageName): void {
+  const below = getCurrentPages().map((page) => `/${page.route}`);
+  const at = below.lastIndexOf(addressOf(name));
+  if (at >= 0) uni.navigateBack({ delta: below.length - 1 - at });
+  else replace(name);
+}
+
 /** Back to where one came from; whoever came by a message goes to the first page. */
 export function goBack(): void {
   if (getCurrentPages().length > 1) uni.navigateBack();

@@ -11,5 +11,8 @@ export const USES: Record<Use, { name: string; purpose: string; without: string 
   phone: { name: "手机号", purpose: "干部按这个号码联系您。", without: "不同意也可以自己填写号码，照样申报。" },
 };
 
+/** The button that has to be pressed to agree; WeChat checks that it was. */
+export const AGREE_BUTTON = "agree-privacy";
+
 /** The question that stands on the screen; `answer` ends it. */
 export const question = reactive<{ use: Use | ""; answer: (agreed: boolean) => void }>({ use: "", answer: () => undefined });

@@ -100,6 +100,7 @@ export function tagsOf(task: TaskLine, own: Own, now: number = Date.now()): Word
   if (isLive(task)) tags.push(dueOf(task, own, now));
   if (!task.assigned) tags.push({ word: "还没有人负责", kind: "bad" });
   else tags.push(own.accepted && task.state === "open" ? wordOf(TASK_STATES, "accepted") : wordOf(TASK_STATES, task.state));
+  if (task.assigned && !task.mine) tags.push({ word: "别人负责", kind: "plain" });
   if (task.unmet) tags.push({ word: `第 ${task.unmet} 次没见到人`, kind: "warn" });
   if (own.waiting) tags.push({ word: "待发送", kind: "warn" });
   if (own.refused) tags.push({ word: "没有被接收", kind: "bad" });

@@ -1,5 +1,5 @@
 /** Taking or choosing photos, and making them small. */
-import { LONGEST_SIDE, shrunk, UNREADABLE } from "@/core/shrink";
+import { shrunk, UNREADABLE } from "@/core/shrink";
 import { Trouble } from "@/core/trouble";
 import { allowed } from "./privacy";
 import { REFUSED } from "./settings";
@@ -44,8 +44,7 @@ export async function compress(source: Source, most: number): Promise<ArrayBuffe
       ...size,
       draw: async (width, height, quality) => {
         const small = await byWeChat(source, width, height, quality);
-        if (small && small.byteLength <= most) return small;
-        // On some phones WeChat gives the file back as it was.
+        if (small) return small;
         image ??= await opened(source);
         return drawn(image, width, height, quality);
       },
@@ -54,6 +53,8 @@ export async function compress(source: Source, most: number): Promise<ArrayBuffe
   );
 }
 
+/** As WeChat makes it; null where it does not: other formats than JPEG, and older versions that know no measures,
+ * come back as they were. */
 async function byWeChat(source: Source, width: number, height: number, quality: number): Promise<ArrayBuffer | null> {
   // One side is enough: WeChat keeps the proportions.
   const side = width >= height ? { compressedWidth: width } : { compressedHeight: height };
@@ -62,10 +63,8 @@ async function byWeChat(source: Source, width: number, height: number, quality: 
       uni.compressImage({ src: source, quality: quality * PERCENT, ...side, ...done }),
     );
     const info = await asked<UniApp.GetImageInfoSuccessData>((done) => uni.getImageInfo({ src: tempFilePath, ...done }));
-    // Formats other than JPEG come back as they are.
-    if (info.type !== "jpeg" && info.type !== "jpg") return null;
-    if (Math.max(info.width, info.height) > LONGEST_SIDE) return null;
-    return await bytesOf(tempFilePath);
+    const obeyed = /^jpe?g$/.test(info.type ?? "") && Math.max(info.width, info.height) <= Math.max(width, height) + 1;
+    return obeyed ? await bytesOf(tempFilePath) : null;
   } catch {
     return null;
   }
@@ -110,8 +109,10 @@ async function drawn(image: CanvasImage, width: number, height: number, quality:
 /** A 2d canvas of WeChat's as a JPEG. */
 export async function jpeg(canvas: { width: number; height: number }, quality: number): Promise<ArrayBuffer> {
   const { width, height } = canvas;
+  const options = { canvas, width, height, destWidth: width, destHeight: height, fileType: "jpg", quality };
   const { tempFilePath } = await asked<{ tempFilePath: string }>((done) =>
-    uni.canvasToTempFilePath({ canvas, width, height, destWidth: width, destHeight: height, fileType: "jpg", quality, ...done } as unknown as UniApp.CanvasToTempFilePathOptions),
+    // uni-app's types know a canvas by its id only.
+    uni.canvasToTempFilePath({ ...options, ...done } as unknown as UniApp.CanvasToTempFilePathOptions),
   );
   return bytesOf(tempFilePath);
 }

@@ -3,6 +3,7 @@ import { type ComponentInternalInstance, nextTick, watch } from "vue";
 
 import { type Brush, type Pad, paint, type Pen } from "@/core/ink";
 import { look } from "@/core/look";
+import { Trouble } from "@/core/trouble";
 import { jpeg } from "./camera";
 
 const QUALITY = 0.7;
@@ -46,11 +47,12 @@ export async function openPad(instance: ComponentInternalInstance | null, pen: P
 
 /** The canvas with as many pixels as the screen shows. */
 async function fitted(instance: ComponentInternalInstance | null): Promise<Found> {
-  const found = await new Promise<Found>((resolve) => {
+  const found = await new Promise<Found | null>((resolve) => {
     const query = uni.createSelectorQuery().in(instance?.proxy);
     query.select(".ink").fields({ node: true, size: true }, () => undefined);
-    query.exec(([first]: Found[]) => resolve(first as Found));
+    query.exec(([first]: (Found | null)[]) => resolve(first ?? null));
   });
+  if (!found?.node) throw new Trouble("签名框没有打开，请返回上一页，再进来签名。");
   const ratio = Math.min(RATIO_MOST, uni.getSystemInfoSync().pixelRatio || 1);
   found.node.width = Math.round(found.width * ratio);
   found.node.height = Math.round(found.height * ratio);

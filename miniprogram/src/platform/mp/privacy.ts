@@ -1,9 +1,7 @@
 /** WeChat's privacy authorisation: position, photos, microphone and phone number are used after one agreement. */
-import { question, type Use } from "@/core/privacy";
+import { AGREE_BUTTON, question, type Use } from "@/core/privacy";
 import { asked } from "./wx";
 
-/** The button that has to be pressed to agree; WeChat checks that it was. */
-export const AGREE_BUTTON = "agree-privacy";
 /** Which use WeChat asks about, where it was not asked by `allowed`: a part of its own, like the phone number's button. */
 const USES: [RegExp, Use][] = [
   [/location/i, "position"],

@@ -1,0 +1,130 @@
+"""A phone with the account's web pages on it; tests touch it by the words that a person reads."""
+
+import json
+import re
+import urllib.request
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, FileChooser, FilePayload, expect
+
+from tests.browser import ROOT, WAIT_MS, Demo, Seen
+from tests.touch import Touch
+
+CHECKS = Path(__file__).with_name("page_checks.js")
+AXE = ROOT / "miniprogram/node_modules/axe-core/axe.min.js"
+#: Where the pictures of all pages are kept that a run has seen.
+SHOTS = ROOT / "var/screenshots"
+
+
+class WebPhone(Touch):
+    """One person's phone, with a browser of its own.
+
+    Args:
+        browser: Chromium.
+        demo: the running demo.
+        key: whose phone it is, of `server.seed.PEOPLE`.
+        size: of the screen, in CSS pixels.
+    """
+
+    canvas: ClassVar[str] = "canvas"
+
+    def __init__(self, browser: Browser, demo: Demo, key: str, size: tuple[int, int]) -> None:
+        self.demo, self.openid, self.size = demo, f"oDemo_{key}", size
+        self.seen = Seen()
+        self.context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            is_mobile=True,
+            has_touch=True,
+            reduced_motion="reduce",
+        )
+        self.context.set_default_timeout(WAIT_MS)
+        # As in the simulator's phones, whose frames carry their person's name.
+        self.context.add_init_script(f"window.name = 'sim:{self.openid}'")
+        self.photos: list[FilePayload] = []
+        self.page = self.context.new_page()
+        self.page.on("filechooser", self._give)
+        self.seen.watch(self.page)
+
+    def _give(self, chooser: FileChooser) -> None:
+        chooser.set_files(self.photos)
+
+    # --- what a person does -----------------------------------------------------------------------
+
+    def open(self, path: str = "/m/") -> "WebPhone":
+        """Open a page by its address, as a menu or a message does, and wait until it stands there."""
+        self.page.goto(self.demo.url + path if path.startswith("/") else path)
+        expect(self.page.locator(".screen").last).to_be_visible(timeout=WAIT_MS)
+        return self
+
+    def open_message(self, words: str) -> "WebPhone":
+        """Press the newest message from the account that holds these words, once it has arrived."""
+        for _ in range(WAIT_MS // 100):
+            with urllib.request.urlopen(
+                f"{self.demo.simulator_url}/_sim/inbox?openid={self.openid}"
+            ) as answer:
+                items: list[dict[str, Any]] = json.load(answer)["items"]
+            found = [
+                item for item in items if item.get("url") and words in json.dumps(item, ensure_ascii=False)
+            ]
+            if found:
+                return self.open(found[-1]["url"])
+            # The browser goes on meanwhile; what is waited for is the message.
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"no message with {words!r} on the phone of {self.openid}")
+
+    def choose_photo(self, *photos: bytes, type_: str = "image/jpeg") -> None:
+        """What the camera or the album gives whenever the page asks for photos from now on."""
+        self.photos = [
+            {"name": f"photo-{index}.jpg", "mimeType": type_, "buffer": photo}
+            for index, photo in enumerate(photos)
+        ]
+
+    def stand_at(self, latitude: float, longitude: float) -> None:
+        """Allow the position, and be there."""
+        self.context.grant_permissions(["geolocation"])
+        self.context.set_geolocation({"latitude": latitude, "longitude": longitude, "accuracy": 20})
+
+    def go_back(self) -> None:
+        """The arrow at the top."""
+        self.page.get_by_role("button", name="返回").locator("visible=true").tap()
+
+    def title(self) -> str:
+        """The page's heading."""
+        return self.page.get_by_role("heading", level=1).locator("visible=true").inner_text()
+
+    # --- what is checked of every page ------------------------------------------------------------
+
+    def keep_picture(self, name: str) -> None:
+        """Keep a picture of the whole page, and check what holds for every page: nothing serious for whoever
+        cannot see well, nothing wider than the screen, no small letters, nothing too small to hit."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        path: Path = SHOTS / f"{name}-{self.size[0]}.png"
+        self.page.screenshot(path=path, full_page=True)
+        wrong = self.page.evaluate(CHECKS.read_text())
+        assert wrong == [], (name, wrong)
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        serious = [
+            f"{one['id']}: {node['html'][:160]}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+        assert serious == [], (name, serious)
+
+    def close(self) -> None:
+        """Put the phone away; a fault of a script or a request to another host fails the test."""
+        self.context.close()
+        # Chromium remarks on each call that is refused or finds no signal, which tests bring about.
+        assert [
+            line for line in self.seen.said if not re.match(r"Failed to (load resource|fetch)", line)
+        ] == []
+        assert self.seen.hosts <= {
+            urlsplit(self.demo.url).netloc,
+            urlsplit(self.demo.simulator_url).netloc,
+            "",
+        }
