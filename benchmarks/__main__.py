@@ -9,6 +9,7 @@ NAMES = {
     "report-to-phone": "benchmarks.report_to_phone",
     "callback": "benchmarks.callback",
     "push": "benchmarks.push",
+    "phone": "benchmarks.phone",
 }
 
 

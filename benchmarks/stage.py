@@ -111,6 +111,7 @@ async def stage() -> AsyncIterator[Stage]:
                 "FANGPIN_FIELD_KEYS": f"bench:{key}",
                 "FANGPIN_INDEX_KEYS": f"bench:{key}",
                 "FANGPIN_WECHAT_API_BASE": f"http://127.0.0.1:{simulator_port}",
+                "FANGPIN_WECHAT_OPEN_BASE": f"http://127.0.0.1:{simulator_port}",
                 "FANGPIN_OA_APP_ID": "wxbench000000000oa",
                 "FANGPIN_OA_SECRET": secrets.token_hex(16),
                 "FANGPIN_OA_TOKEN": secrets.token_hex(8),

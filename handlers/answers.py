@@ -52,13 +52,15 @@ class GrantShape(Shape):
 
 
 class WhoShape(Shape):
-    """Who is signed in. `phone_masked` is the telephone number that WeChat has verified."""
+    """Who is signed in. `phone_masked` is the telephone number that WeChat has verified; `notices` are the
+    mini program's templates for which a press may ask this person's consent."""
 
     person: str
     phone_masked: str | None
     staff: str | None
     staff_name: str | None
     grants: list[GrantShape]
+    notices: list[str]
 
 
 class SessionShape(WhoShape):

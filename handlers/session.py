@@ -39,7 +39,7 @@ class BindingCodeForm(Form):
     staff_no: Annotated[str, StringConstraints(min_length=2, max_length=20)]
 
 
-async def who(handler: Handler, person_id: str, staff_id: str | None) -> dict[str, object]:
+async def who(handler: Handler, app_id: str, person_id: str, staff_id: str | None) -> dict[str, object]:
     """Who somebody is, as they may see it themselves."""
     grants, name = [], None
     if staff_id:
@@ -55,13 +55,24 @@ async def who(handler: Handler, person_id: str, staff_id: str | None) -> dict[st
         "staff": staff_id,
         "staff_name": name,
         "grants": grants,
+        "notices": await _notices(handler, app_id, staff_id is not None),
     }
+
+
+async def _notices(handler: Handler, app_id: str, is_staff: bool) -> list[str]:
+    """Templates for whose notices this person's consent may be asked: the mini program asks at a press, and
+    each consent is good for one notice."""
+    if app_id != handler.services.mp_app_id:
+        return []
+    keys = ("progress", "task") if is_staff else ("progress",)
+    found = [await handler.services.account.template(app_id, "subscription", key) for key in keys]
+    return [template["template_id"] for template in found if template]
 
 
 async def new_session(handler: Handler, session: Session) -> dict[str, object]:
     """A new session, as it is answered."""
     token = await handler.services.sessions.open(session)
-    body = await who(handler, session.person_id, session.staff_id)
+    body = await who(handler, session.app_id, session.person_id, session.staff_id)
     return {**body, "token": token, "expires_in": SESSION_SECONDS}
 
 
@@ -94,7 +105,7 @@ class SessionHandler(Handler):
     @described("我是谁", answers={200: WhoShape})
     async def get(self) -> None:
         """Who is signed in."""
-        self.answer(await who(self, self.actor.person_id, self.actor.staff_id))
+        self.answer(await who(self, self.actor.app_id, self.actor.person_id, self.actor.staff_id))
 
     @needs("session.end")
     @described("退出登录", answers={204: "text/plain"})

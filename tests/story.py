@@ -8,6 +8,8 @@ from tests.touch import Touch
 
 #: Called at each new view with its name.
 Look = Callable[[str], None]
+#: What the household of the story reports.
+RISKS = ("家里有人生病，看病花钱多", "房子不安全或漏雨")
 
 
 def pass_by(_name: str) -> None:
@@ -18,9 +20,14 @@ def fill_report(villager: Touch, number: int, look: Look = pass_by) -> None:
     """From the first page to the point at which only 提交 is left to press, for a household of
     枫木村一组, where ``grid_1`` is responsible; `number` makes its ID number."""
     villager.press("我要申报")
+    fill_steps(villager, number, look)
+
+
+def fill_steps(villager: Touch, number: int, look: Look = pass_by) -> None:
+    """The same for whoever has come to the report's page by the account's menu."""
     villager.see("您家遇到了什么困难？")
     look("report-1-what")
-    villager.press("家里有人生病，看病花钱多", "房子不安全或漏雨", "下一步")
+    villager.press(*RISKS, "下一步")
     villager.see("看病自己花了多少钱？")
     look("report-2-details")
     villager.tick("看病自己花了多少钱？", "5000 到 2 万元")
@@ -44,20 +51,23 @@ def fill_report(villager: Touch, number: int, look: Look = pass_by) -> None:
     look("report-6-sign")
 
 
-def fill_verification(cadre: Touch, look: Look = pass_by) -> None:
-    """From the task's page, already accepted, to the point at which only 提交核实情况 is left to press."""
+def fill_verification(
+    cadre: Touch, look: Look = pass_by, *, risks: tuple[str, ...] = RISKS, uploaded: str = "已上传"
+) -> None:
+    """From the task's page, already accepted, to where only 提交核实情况 is left to press. `risks`
+    are those that were reported; `uploaded` is what the photo says of itself then."""
     cadre.press("去核实")
     cadre.see("见到了谁")
     cadre.press("申报人本人", "情况属实")
-    cadre.tick("因病", "有")
-    cadre.tick("住房安全", "部分")
+    for risk in risks:
+        cadre.tick(risk, "有")
     cadre.tick("收入和花费是否属实", "差不多")
     for need in ("孩子上学", "看病", "饮水"):
         cadre.tick(need, "有保障")
     cadre.tick("住房", "没保障")
     cadre.choose_photo(fake_picture("grey"))
     cadre.press("拍照或选照片", "房子、受灾的地方")
-    cadre.see("已上传")
+    cadre.see(uploaded)
     cadre.press("没有信号，定不了位")
     cadre.fill("看到的情况", "房屋西墙开裂，病历与申报一致。")
     cadre.draw()

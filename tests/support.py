@@ -34,10 +34,10 @@ def fake_id_no(number: int = 1, birth: str = "19600101") -> str:
     return body + mod_11_2.calc_check_digit(body)
 
 
-def fake_picture(colour: str = "green", size: tuple[int, int] = (640, 480)) -> bytes:
-    """A small JPEG."""
+def fake_picture(colour: str = "green", size: tuple[int, int] = (640, 480), form: str = "JPEG") -> bytes:
+    """A small picture."""
     out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, "JPEG")
+    Image.new("RGB", size, colour).save(out, form)
     return out.getvalue()
 
 

@@ -19,12 +19,13 @@ const here = async (sha256: string) => (await files.read(sha256)) !== null;
 
 describe("files", () => {
   it("stay while something unfinished names them", async () => {
-    const [draft, waiting, sent, none, fresh] = [await made("a", 99), await made("b", 99), await made("c", 99), await made("d", 31), await made("e", 29)];
+    const [draft, others, waiting, sent, none, fresh] = [await made("a", 99), await made("a2", 99), await made("b", 99), await made("c", 99), await made("d", 31), await made("e", 29)];
     keep("draft/report", { photos: [{ sha256: draft }] });
+    phone.storage.set("fangpin/person/q/draft/report", JSON.stringify({ photos: [{ sha256: others }] }));
     keep("outbox/1", { state: "waiting", files: [{ sha256: waiting }] });
     keep("outbox/2", { state: "sent", files: [{ sha256: sent }] });
     expect(await sweep()).toBe(2);
-    expect(await Promise.all([draft, waiting, sent, none, fresh].map(here))).toEqual([true, true, false, false, true]);
+    expect(await Promise.all([draft, others, waiting, sent, none, fresh].map(here))).toEqual([true, true, true, false, false, true]);
     await release(draft);
     await release(fresh);
     expect(await Promise.all([draft, fresh].map(here))).toEqual([true, false]);

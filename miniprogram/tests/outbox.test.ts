@@ -7,6 +7,8 @@ type Outbox = typeof import("@/core/outbox");
 /** A service that does each command once, and whose answers can be lost on the way. */
 class Service {
   version = 1;
+  state = "open";
+  person = "me";
   readonly effects: string[] = [];
   readonly kept = new Map<string, { status: number; body: unknown }>();
   signal = true;
@@ -17,7 +19,7 @@ class Service {
 
   answer = (asked: Asked): Answered => {
     if (!this.signal) return null;
-    if (asked.path === "/api/session") return { status: 200, body: { token: "t", person: "me", staff: null, staff_name: null, phone_masked: null, grants: [], expires_in: 1 } };
+    if (asked.path === "/api/session") return { status: 200, body: { token: "t", person: this.person, staff: null, staff_name: null, phone_masked: null, grants: [], expires_in: 1 } };
     const given = this.instead?.(asked);
     if (given !== undefined) return given;
     const key = asked.headers["Idempotency-Key"] ?? "";
@@ -32,7 +34,7 @@ class Service {
   private done({ path, headers }: Asked) {
     const base = headers["If-Match"];
     if (base !== undefined && base !== `"${this.version}"`) {
-      const current = { state: "accepted", version: this.version, text: "已由李示例接单" };
+      const current = { state: this.state, version: this.version, text: "已由李示例接单" };
       return { status: 409, body: { code: "stale_version", title: "已被别人更新过", errors: [], current } };
     }
     this.effects.push(path);
@@ -129,7 +131,7 @@ describe("refused", () => {
     const box = await opened();
     const first = await sent(box, accept);
     const second = await sent(box, verify);
-    expect(first).toMatchObject({ state: "refused", clash: { version: 4, state: "accepted" } });
+    expect(first).toMatchObject({ state: "refused", clash: { version: 4, state: "open" } });
     expect(second).toMatchObject({ state: "waiting", tries: 0 });
 
     expect(box.sendAnyway(first!)).toBe(true);
@@ -137,6 +139,17 @@ describe("refused", () => {
     expect(service.effects).toEqual(["/api/tasks/1/acceptance"]);
     // The second was written on what the first one saw, so that it is asked about too.
     expect(box.refused.value).toMatchObject([{ title: "核实", clash: { version: 5 } }]);
+  });
+
+  test("accepted on another phone meanwhile: the verification that waits behind goes on top of that", async () => {
+    service.signal = false;
+    const box = await opened();
+    await sent(box, accept);
+    await sent(box, verify);
+    Object.assign(service, { signal: true, version: 2, state: "accepted" });
+    await box.run();
+    expect(service.effects).toEqual(["/api/tasks/1/verification"]);
+    expect(box.outbox.commands.map((c) => [c.state, c.base])).toEqual([["sent", 1], ["sent", 2]]);
   });
 
   test("others go on, and what is given up takes its draft along", async () => {
@@ -223,5 +236,32 @@ test("what somebody else wrote on this phone waits for them", async () => {
   const box = await opened();
   await box.run();
   expect(service.effects).toEqual([]);
-  expect(box.waiting.value).toHaveLength(1);
+  expect(box.outbox.commands).toMatchObject([{ state: "waiting", person: "you" }]);
+  // Nor does anybody else read what it says.
+  expect([...box.waiting.value, ...box.about("task:1")]).toEqual([]);
+});
+
+test("in WeChat whoever the service now knows as another person sends what they wrote before", async () => {
+  vi.doMock("@platform/namespace", () => ({ NAMESPACE: "", SHARED: false }));
+  try {
+    const before = await opened();
+    await sent(before, elsewhere);
+    const { draftOf, hasDraft } = await import("@/core/drafts");
+    const { nextTick } = await import("vue");
+    draftOf("report", () => ({ text: "" })).text = "x";
+    await nextTick();
+    service.signal = false;
+    await sent(before, accept);
+
+    // The answer that told so may have got lost: the next sign-in tells it.
+    Object.assign(service, { signal: true, person: "joined" });
+    const { signOut } = await import("@/core/session");
+    signOut();
+    await before.run();
+    expect(service.effects).toHaveLength(2);
+    expect(before.outbox.commands.map((c) => [c.state, c.person])).toEqual([["sent", "joined"], ["sent", "joined"]]);
+    expect(hasDraft("report")).toBe(true);
+  } finally {
+    vi.doUnmock("@platform/namespace");
+  }
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { after, type Command, inOrder, isOver, nextOrder, nextToSend, type Outcome, outcomeOf, passedOn, pauseAfter, rebased, versionAfter } from "@/core/queue";
+import { after, type Command, inOrder, isOver, nextOrder, nextToSend, type Outcome, outcomeOf, passedOn, pauseAfter, rebased, unlessDone, versionAfter } from "@/core/queue";
 
 const NOW = "2026-11-22T01:00:00.000Z";
 let made = 0;
@@ -115,6 +115,17 @@ describe("versions", () => {
     expect(versionAfter([met, accepted], "task:2", 1)).toBe(1);
     // The service has moved on by somebody else's hand: their version is what was shown.
     expect(versionAfter([met, accepted], "task:1", 7)).toBe(7);
+  });
+
+  test("taken on another phone already, a task needs no second acceptance; what follows goes on top if that was all", () => {
+    const refusal = (state: string, version: number): Outcome => ({ kind: "refused", reason: "", errors: [], clash: { state, version, text: "" } });
+    const accept = command({ base: 1 });
+    expect(unlessDone(accept, refusal("accepted", 2))).toEqual({ kind: "sent", answer: { state: "accepted", version: 2 } });
+    expect(unlessDone(accept, refusal("accepted", 4))).toEqual({ kind: "sent", answer: { state: "accepted" } });
+    for (const [tried, state] of [[accept, "done"], [accept, "open"], [command({ path: "/api/tasks/{id}/verification" }), "accepted"]] as const) {
+      expect(unlessDone(tried, refusal(state, 2))).toMatchObject({ kind: "refused" });
+    }
+    expect(unlessDone(accept, { ...refusal("accepted", 2), clash: null } as Outcome)).toMatchObject({ kind: "refused" });
   });
 
   test("decided anew, a command keeps its place and its content", () => {

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { nextTick } from "vue";
 
-import { bodyOf, emptyReport, filesOf, LAST, questionOf, type ReportDraft, stepOf, wrongAt } from "@/pages/report/form";
+import { emptyReport, LAST, questionOf, type ReportDraft, stepOf, wrongAt } from "@/pages/report/form";
+import { bodyOf, filesOf } from "@/pages/report/sent";
 
 const TODAY = "2026-11-22";
 const ID_NO = "000000196001010014";

@@ -1,16 +1,19 @@
 /** Going away, and coming back; what lies on the phone, and taking it away. */
 import { beforeEach, expect, test, vi } from "vitest";
+import { nextTick } from "vue";
 
-const who = { person: "p", phone_masked: null, staff: null, staff_name: null, grants: [] };
+const who = { person: "p", phone_masked: null, staff: null, staff_name: null, grants: [], notices: [] };
 
 async function opened() {
   vi.resetModules();
   return {
+    ...(await import("@/core/store")),
     ...(await import("@/core/session")),
     ...(await import("@/core/outbox")),
     ...(await import("@/core/drafts")),
     ...(await import("@/core/clearing")),
     ...(await import("@/core/submit")),
+    ...(await import("@/core/answers")),
   };
 }
 
@@ -46,12 +49,71 @@ test("clearing leaves the session and nothing that was written or read", async (
   app.draftOf("report", () => ({ name: "" })).name = "测试";
   phone.service = () => null;
   expect((await app.submit(addition("甲"), true)).kind).toBe("waiting");
-  phone.storage.set("fangpin/answers/held", "{}");
+  app.keep("answers/held", {});
   expect(app.contents()).toEqual({ drafts: 1, unsent: 1, pages: 1, pictures: 0 });
 
   await app.clearPhone();
   expect(app.contents()).toEqual({ drafts: 0, unsent: 0, pages: 0, pictures: 0 });
   expect([...phone.storage.keys()]).toEqual(["fangpin/session"]);
+});
+
+const another = { ...who, person: "q" };
+const signedIn = { token: "t", expires_in: 60 };
+
+/** Whose page this is and what it shows: their drafts, what they read, what of theirs waits. */
+async function shownBy(app: Awaited<ReturnType<typeof opened>>) {
+  return { drafts: app.draftsOf(""), read: app.lastShown("reports"), unsent: app.contents().unsent };
+}
+
+test("what was written before the first sign-in is the first person's; the next one sees nothing of it until they are back", async () => {
+  const restarted = vi.fn();
+  vi.doMock("@platform/start", () => ({ restart: restarted }));
+  vi.stubGlobal("getCurrentPages", () => [{ route: "pages/reports/reports" }]);
+  let service: unknown = { ...another, ...signedIn };
+  let app = await opened();
+  app.draftOf("report", () => ({ name: "" })).name = "甲";
+  await nextTick();
+  expect(phone.storage.has("fangpin/draft/report")).toBe(true);
+  app.accept({ ...who, ...signedIn });
+  phone.service = () => null;
+  await app.submit(addition("甲"), true);
+  app.keep("answers/reports", { value: ["甲"], at: "" });
+  const first = { drafts: ["report"], read: ["甲"], unsent: 1 };
+  expect(await shownBy(app)).toEqual(first);
+  app = await opened();
+  expect(await shownBy(app)).toEqual(first);
+
+  // Their session has ended, and somebody else takes the phone.
+  phone.service = () => ({ status: 201, body: service });
+  app.signOut();
+  void app.signIn();
+  await vi.waitFor(() => expect(restarted).toHaveBeenCalledWith("pages/reports/reports"));
+  // Until the page begins anew it is the first person's.
+  expect(app.session.who?.person).toBe("p");
+  app = await opened();
+  expect(app.session.who?.person).toBe("q");
+  expect(await shownBy(app)).toEqual({ drafts: [], read: undefined, unsent: 0 });
+  expect(app.outbox.commands).toMatchObject([{ person: "p", state: "waiting" }]);
+  await app.clearPhone();
+
+  service = { ...who, ...signedIn };
+  app.signOut();
+  void app.signIn();
+  await vi.waitFor(() => expect(restarted).toHaveBeenCalledTimes(2));
+  app = await opened();
+  expect(await shownBy(app)).toEqual({ ...first, read: undefined });
+  expect(app.draftOf("report", () => ({ name: "" })).name).toBe("甲");
+
+  // Gone and back, with a page open that would begin a new one in its place.
+  await app.leave();
+  app = await opened();
+  expect(app.draftOf("report", () => ({ name: "" })).name).toBe("");
+  void app.signIn(true);
+  await vi.waitFor(() => expect(restarted).toHaveBeenCalledTimes(3));
+  app = await opened();
+  expect(app.draftOf("report", () => ({ name: "" })).name).toBe("甲");
+  vi.doUnmock("@platform/start");
+  vi.unstubAllGlobals();
 });
 
 test("what was typed and refused can be put right; what was only pressed leaves nothing behind", async () => {

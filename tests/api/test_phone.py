@@ -5,6 +5,8 @@ import re
 import aiohttp
 import pytest
 
+from server.app import PHONE_PAGES
+
 ID = "0192f000-0000-7000-8000-000000000000"
 
 
@@ -27,7 +29,7 @@ async def test_the_document_and_its_files(http: aiohttp.ClientSession, service: 
             assert answer.headers.get("Content-Encoding", "identity") == coding
             assert "immutable" in answer.headers["Cache-Control"]
             assert answer.headers["Content-Type"].startswith("text/javascript")
-            assert b"/api/session" in await answer.read()
+            assert await answer.read() == (PHONE_PAGES / script.removeprefix("/m/")).read_bytes()
 
 
 @pytest.mark.parametrize(

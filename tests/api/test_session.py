@@ -29,6 +29,7 @@ async def test_a_code_logs_in_once_and_for_five_minutes(phones: Phones, clock: S
     assert first.body["expires_in"] == SESSION_SECONDS
     assert first.body["staff_name"] == "冯示例"
     assert [(g["role"], g["region_name"]) for g in first.body["grants"]] == [("grid_worker", "第一网格")]
+    assert first.body["notices"] == ["demo-subscription-progress", "demo-subscription-task"]
     assert (await log_in(phones, code)).problem == BAD_CODE
     assert (await log_in(phones, "made-up")).problem == BAD_CODE
     late = (await phones.control("GET", "login-code?openid=oDemo_grid_1"))["code"]
@@ -44,6 +45,7 @@ async def test_a_session_says_who_one_is_until_it_ends(phones: Phones, parts: Pa
     other_phone = await phones.sign_in("villager_1")
     me = (await villager.get("/api/session")).body
     assert (me["staff"], me["staff_name"], me["grants"]) == (None, None, [])
+    assert me["notices"] == ["demo-subscription-progress"], "what the mini program may ask consent for"
     assert (await villager.call("DELETE", "/api/session")).status == 204
     assert (await villager.get("/api/session")).problem == NOT_SIGNED_IN
     assert (await other_phone.get("/api/session")).body == me, "only this session ends"

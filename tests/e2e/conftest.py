@@ -1,4 +1,4 @@
-"""The simulator alone, and its two phones in a browser."""
+"""The simulator alone and its two phones in a browser; and phones with the account's web pages on them."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from server.clock import SharedClock
-from tests.browser import DESK, PHONE, Seen
+from tests.browser import DESK, PHONE, Demo, Seen
 from tests.e2e.stage import (
     APP_ID,
     MINI_APP_ID,
@@ -27,6 +27,7 @@ from tests.e2e.stage import (
     Screen,
     Stage,
 )
+from tests.e2e.web_phone import Take, WebPhone
 from wechat.simulator import RunningSimulator, SimulatorConfig, serve
 
 
@@ -123,3 +124,17 @@ def screen(stage: Stage, browser: Browser, request: pytest.FixtureRequest) -> It
     page.close()
     # The authorisation page is the simulator's own, so that its sandbox is no wall: Chromium remarks on it.
     assert [line for line in seen.said if "can escape its sandboxing" not in line] == []
+
+
+@pytest.fixture
+def take(browser: Browser, demo: Demo) -> Iterator[Take]:
+    """Gives a demo person's phone: ``take("villager_1")``."""
+    taken: list[WebPhone] = []
+
+    def give(key: str, size: tuple[int, int] = PHONE) -> WebPhone:
+        taken.append(WebPhone(browser, demo, key, size))
+        return taken[-1]
+
+    yield give
+    for one in taken:
+        one.close()

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from server.app import routes_of
 from server.settings import Mode
 from tests.browser import DESK, PHONE, WAIT_MS, Demo, Seen
+from tests.e2e.framed_phone import FramedPhone
+from tests.story import fill_steps
 
 
 def opened(browser: Browser, demo: Demo, size: tuple[int, int], seen: Seen) -> Page:
@@ -77,9 +79,15 @@ def test_somebody_walks_through_the_main_job(demo: Demo, browser: Browser, size:
             re.compile("上门核实完成：部分属实"),
         ]
     )
-    # The simulator's picture of the whole is the service's own: its automatic answer says the same.
+    # The menu opens the page inside the phone, signed in as the one whose phone it is.
     villager.get_by_role("button", name="办理进度").click()
-    expect(villager.locator(".bubble").last).to_contain_text(number)
+    listed = villager.frame_locator(".web-frame").locator("body")
+    expect(listed).to_contain_text(number)
+    expect(listed).to_contain_text("部分属实")
+    # Both frames around it let it ask for what a phone's page needs.
+    needed = ["geolocation", "microphone", "camera", "clipboard-write"]
+    allowed = "(_, needed) => needed.filter(one => document.featurePolicy.allowsFeature(one))"
+    assert listed.evaluate(allowed, needed) == needed
 
     press(page, "再走一遍")
     expect(page.locator('#report[data-state="active"]')).to_be_visible()
@@ -123,6 +131,38 @@ def test_what_is_wrong_is_said_where_it_is_wrong(demo: Demo, browser: Browser) -
     assert {line.split(" with ")[0] for line in seen.said} == {
         "Failed to load resource: the server responded"
     }, seen.said
+    page.close()
+
+
+def test_two_people_do_the_job_on_the_pages_inside_their_phones(demo: Demo, browser: Browser) -> None:
+    seen = Seen()
+    page = browser.new_page(
+        viewport={"width": DESK[0], "height": DESK[1]},
+        locale="zh-CN",
+        has_touch=True,
+        reduced_motion="reduce",
+    )
+    page.set_default_timeout(WAIT_MS)
+    seen.watch(page)
+    page.goto(f"{demo.simulator_url}/?villager=oDemo_villager_1&cadre=oDemo_grid_1")
+    villager, cadre = FramedPhone(page, "villager"), FramedPhone(page, "cadre")
+
+    villager.open_menu("我要申报")
+    fill_steps(villager, 301)
+    villager.press("提交")
+    villager.see("已提交")
+    number = villager.number()
+
+    # Each phone is its own person's, though one browser keeps the things of both.
+    cadre.open_message(number, "您有新的核实任务")
+    cadre.see("核实任务")
+    cadre.press("接单")
+    cadre.see("已接单，申报人会收到消息")
+    villager.back_to_chat()
+    villager.open_message(number, "干部将上门核实")
+    villager.see("办到哪一步了")
+    villager.see("已接到任务")
+    assert [line for line in seen.said if "can escape its sandboxing" not in line] == []
     page.close()
 
 

@@ -1,30 +1,12 @@
 """The account's web pages in people's hands, against a running demo with all of its processes."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
-from playwright.sync_api import Browser
 
-from tests.browser import PHONE, Demo
-from tests.e2e.web_phone import WebPhone
+from tests.browser import PHONE
+from tests.e2e.web_phone import Take
 from tests.story import fill_report, fill_verification
 
 SMALL = (320, 640)
-Take = Callable[..., WebPhone]
-
-
-@pytest.fixture
-def take(browser: Browser, demo: Demo) -> Iterator[Take]:
-    """Gives a demo person's phone: ``take("villager_1")``."""
-    taken: list[WebPhone] = []
-
-    def give(key: str, size: tuple[int, int] = PHONE) -> WebPhone:
-        taken.append(WebPhone(browser, demo, key, size))
-        return taken[-1]
-
-    yield give
-    for one in taken:
-        one.close()
 
 
 @pytest.mark.parametrize(
@@ -44,8 +26,9 @@ def test_from_the_report_to_the_word_back(
     villager.words("提交").evaluate("button => { button.click(); button.click(); }")
     villager.see("已提交")
     villager.keep_picture("report-done")
+    spoken = villager.number()
 
-    cadre = take("grid_1", size).open_message("您有新的核实任务")
+    cadre = take("grid_1", size).open_message("您有新的核实任务", spoken)
     cadre.see("枫木村")
     if large:
         cadre.press("大字")
@@ -58,6 +41,6 @@ def test_from_the_report_to_the_word_back(
     cadre.press("回到任务列表")
     cadre.keep_picture("tasks")
 
-    villager.open_message("您的申报有结果了")
+    villager.open_message("核实完成", spoken)
     villager.see("情况属实")
     villager.keep_picture("report-one")

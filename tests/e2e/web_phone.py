@@ -1,19 +1,20 @@
 """A phone with the account's web pages on it; tests touch it by the words that a person reads."""
 
-import json
 import re
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, FileChooser, FilePayload, expect
 
 from tests.browser import ROOT, WAIT_MS, Demo, Seen
 from tests.touch import Touch
+from wechat.simulator.oauth import HOLDER_COOKIE
 
 CHECKS = Path(__file__).with_name("page_checks.js")
 AXE = ROOT / "miniprogram/node_modules/axe-core/axe.min.js"
+SIGNED_IN = "() => Boolean(JSON.parse(localStorage.getItem('fangpin/session') ?? '{}').token)"
 #: Where the pictures of all pages are kept that a run has seen.
 SHOTS = ROOT / "var/screenshots"
 
@@ -32,6 +33,7 @@ class WebPhone(Touch):
 
     def __init__(self, browser: Browser, demo: Demo, key: str, size: tuple[int, int]) -> None:
         self.demo, self.openid, self.size = demo, f"oDemo_{key}", size
+        self.simulator = demo.simulator_url
         self.seen = Seen()
         self.context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -42,9 +44,12 @@ class WebPhone(Touch):
             reduced_motion="reduce",
         )
         self.context.set_default_timeout(WAIT_MS)
-        # As in the simulator's phones, whose frames carry their person's name.
-        self.context.add_init_script(f"window.name = 'sim:{self.openid}'")
+        # On a real phone WeChat knows whose it is; here the simulator's authorisation page looks at this.
+        self.context.add_cookies([{"name": HOLDER_COOKIE, "value": self.openid, "url": demo.simulator_url}])
         self.photos: list[FilePayload] = []
+        self._turn_on()
+
+    def _turn_on(self) -> None:
         self.page = self.context.new_page()
         self.page.on("filechooser", self._give)
         self.seen.watch(self.page)
@@ -58,23 +63,19 @@ class WebPhone(Touch):
         """Open a page by its address, as a menu or a message does, and wait until it stands there."""
         self.page.goto(self.demo.url + path if path.startswith("/") else path)
         expect(self.page.locator(".screen").last).to_be_visible(timeout=WAIT_MS)
+        # A page stands there before the browser has gone to WeChat and come back.
+        self.page.wait_for_function(SIGNED_IN, timeout=WAIT_MS)
         return self
 
-    def open_message(self, words: str) -> "WebPhone":
-        """Press the newest message from the account that holds these words, once it has arrived."""
-        for _ in range(WAIT_MS // 100):
-            with urllib.request.urlopen(
-                f"{self.demo.simulator_url}/_sim/inbox?openid={self.openid}"
-            ) as answer:
-                items: list[dict[str, Any]] = json.load(answer)["items"]
-            found = [
-                item for item in items if item.get("url") and words in json.dumps(item, ensure_ascii=False)
-            ]
-            if found:
-                return self.open(found[-1]["url"])
-            # The browser goes on meanwhile; what is waited for is the message.
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"no message with {words!r} on the phone of {self.openid}")
+    def restart(self, path: str) -> "WebPhone":
+        """End the browser as a phone does, without a word to the page, and open a page anew."""
+        self.page.close(run_before_unload=False)
+        self._turn_on()
+        return self.open(path)
+
+    def open_message(self, *words: str) -> "WebPhone":
+        """Press the newest message from the account that holds all these words, once it has arrived."""
+        return self.open(self.message(*words))
 
     def choose_photo(self, *photos: bytes, type_: str = "image/jpeg") -> None:
         """What the camera or the album gives whenever the page asks for photos from now on."""
@@ -128,3 +129,7 @@ class WebPhone(Touch):
             urlsplit(self.demo.simulator_url).netloc,
             "",
         }
+
+
+#: Gives a demo person's phone: ``take("villager_1")``.
+Take = Callable[..., WebPhone]

@@ -5,11 +5,12 @@ import json
 import mimetypes
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from handlers.phone import page_of
 from tests.browser import PHONE, WAIT_MS, Seen
 from tests.touch import Touch
 
@@ -49,6 +50,10 @@ class Phone(Touch):
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(WAIT_MS)
         self.page.expose_function("askWeChat", self._ask)
+        told = {"openid": openid, "service": service, "domain": DOMAIN}
+        self.page.add_init_script(
+            f"window.phone = {{...{json.dumps(told)}, asks: (what, more = {{}}) => askWeChat(what, more)}}"
+        )
         self.seen.watch(self.page)
 
     # --- what WeChat does -------------------------------------------------------------------------
@@ -88,12 +93,20 @@ class Phone(Touch):
 
     def open(self, page: str = "") -> "Phone":
         """Start the mini program, or start it again; `page` is a path with its query, as in a message."""
-        told = {"openid": self.openid, "page": page, "service": self.service, "domain": DOMAIN}
-        self.page.add_init_script(
-            f"window.phone = {{...{json.dumps(told)}, asks: (what, more = {{}}) => askWeChat(what, more)}}"
-        )
-        self.page.goto(f"{self.service}{_AT}index.html")
+        self.page.goto(f"{self.service}{_AT}index.html?page={quote(page)}")
         expect(self.page.locator("body[data-ready]")).to_be_attached(timeout=WAIT_MS)
+        return self
+
+    def open_message(self, *words: str) -> "Phone":
+        """Press the newest message that holds all these words: the mini program opens at its page."""
+        page = page_of(urlsplit(self.message(*words)).path)
+        assert page
+        return self.open(page)
+
+    def agree(self) -> "Phone":
+        """Say yes from now on whenever the app asks about privacy."""
+        sheet = self.page.get_by_role("dialog", name="隐私说明")
+        self.page.add_locator_handler(sheet, lambda shown: shown.get_by_text("同意", exact=True).tap())
         return self
 
     def choose(self, label: str, *options: str) -> None:
@@ -131,17 +144,18 @@ class Phone(Touch):
         """The arrow at the top."""
         self.page.get_by_role("button", name="返回上一页").tap()
 
-    def title(self) -> str:
-        """What the bar at the top says."""
-        return self.page.locator("#bar h1").inner_text()
+    def at(self, title: str) -> None:
+        """Wait until the bar at the top has this title."""
+        expect(self.page.locator("#bar h1")).to_have_text(title, timeout=WAIT_MS)
 
     def close(self) -> None:
         """Put the phone away; a fault of a script, a complaint or a missing file fails the test."""
         self.context.close()
         # Chromium remarks on each call that is refused or finds no signal, which tests bring about.
-        assert [line for line in self.seen.said if not line.startswith("Failed to load resource")] == []
-        assert self.missing == []
-        assert self.seen.hosts <= {urlsplit(self.service).netloc}
+        said = [line for line in self.seen.said if not line.startswith("Failed to load resource")]
+        assert not said, said
+        assert not self.missing, self.missing
+        assert self.seen.hosts <= {urlsplit(self.service).netloc}, self.seen.hosts
 
     def _set(self, what: str, value: Any) -> None:
         self.page.evaluate(f"given => phone.{what}(given)", value)

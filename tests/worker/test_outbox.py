@@ -257,14 +257,14 @@ TROUBLES: dict[str, dict[str, Any]] = {
     "torn down": {"refuse": True},
     "a gateway's status": {"http_status": 502},
     "a page": {"html": True},
-    "too slow": {"latency_ms": 600},
+    "too slow": {"latency_ms": 1500},
 }
 
 
 async def test_a_lost_answer_brings_one_message(
     parts: Parts, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = dataclasses.replace(paths.TEMPLATE_SEND, timeout=0.3)
+    quick = dataclasses.replace(paths.TEMPLATE_SEND, timeout=0.8)
     monkeypatch.setattr(paths, "TEMPLATE_SEND", quick)
     monkeypatch.setitem(paths.PATHS, quick.path, quick)
     for number, (what, trouble) in enumerate(TROUBLES.items(), 1):

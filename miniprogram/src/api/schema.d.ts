@@ -3046,6 +3046,8 @@ export interface components {
             staff_name: string | null;
             /** Grants */
             grants: components["schemas"]["GrantShape"][];
+            /** Notices */
+            notices: string[];
             /** Token */
             token: string;
             /** Expires In */
@@ -3341,7 +3343,8 @@ export interface components {
         };
         /**
          * WhoShape
-         * @description Who is signed in. `phone_masked` is the telephone number that WeChat has verified.
+         * @description Who is signed in. `phone_masked` is the telephone number that WeChat has verified; `notices` are the
+         *     mini program's templates for which a press may ask this person's consent.
          */
         WhoShape: {
             /** Person */
@@ -3354,6 +3357,8 @@ export interface components {
             staff_name: string | null;
             /** Grants */
             grants: components["schemas"]["GrantShape"][];
+            /** Notices */
+            notices: string[];
         };
     };
     responses: never;

@@ -1,9 +1,9 @@
-/** What lies on this phone, and taking it away. */
+/** What lies on this phone of whoever uses it, and taking it away. */
 import { dropDraft, draftsOf } from "@/core/drafts";
 import { sweep } from "@/core/files";
-import { drop, outbox } from "@/core/outbox";
+import { drop, mine } from "@/core/outbox";
 import { countPictures, dropPictures } from "@/core/pictures";
-import { forget, namesOf } from "@/core/store";
+import { forgetRead as forgetNames, namesOf } from "@/core/store";
 
 export interface Contents {
   drafts: number;
@@ -13,12 +13,10 @@ export interface Contents {
   pictures: number;
 }
 
-const READ = ["answers/", "arrived/", "inbox/", "reported/"];
-
 export function contents(): Contents {
   return {
     drafts: draftsOf("").length,
-    unsent: outbox.commands.filter((command) => command.state !== "sent").length,
+    unsent: mine.value.filter((command) => command.state !== "sent").length,
     pages: namesOf("answers/").length,
     pictures: countPictures(),
   };
@@ -26,14 +24,14 @@ export function contents(): Contents {
 
 /** Forget what was read from the service, which has it still. */
 export async function forgetRead(): Promise<void> {
-  for (const name of READ.flatMap(namesOf)) forget(name);
   await dropPictures();
+  forgetNames();
 }
 
 /** Take away all that this phone keeps but the session and how large the letters are. */
 export async function clearPhone(): Promise<void> {
   for (const name of draftsOf("")) dropDraft(name);
-  for (const command of [...outbox.commands]) drop(command);
+  for (const command of mine.value) drop(command);
   await forgetRead();
   // Photos and recordings that the drafts and writes named.
   await sweep(0);

@@ -1,6 +1,6 @@
 /** Keeping photos and recordings on the phone, and letting go of those that nothing needs any more. */
 import type { FileRef } from "@/core/queue";
-import { kept, namesOf, StorageFull } from "@/core/store";
+import { everybodys, StorageFull } from "@/core/store";
 import { files } from "@platform/files";
 
 const HOUR_MS = 3600 * 1000;
@@ -18,13 +18,14 @@ export async function keepFile(bytes: ArrayBuffer, use: FileRef["use"]): Promise
   }
 }
 
-/** The hashes that something unfinished on this phone names: a draft, or a write that was not sent. */
+/** The hashes that something unfinished on this phone names: anybody's draft, or a write that was not sent. */
 export function needed(): Set<string> {
-  const texts = [...namesOf("draft/"), ...namesOf("outbox/")]
-    .map((name) => kept<{ state?: string }>(name))
-    .filter((value) => value?.state !== "sent")
-    .map((value) => JSON.stringify(value) ?? "");
-  return new Set(texts.join(" ").match(HASH) ?? []);
+  const unsent = everybodys("outbox/").filter((text) => !isSent(text));
+  return new Set([...everybodys("draft/"), ...unsent].join(" ").match(HASH) ?? []);
+}
+
+function isSent(command: string): boolean {
+  return (JSON.parse(command) as { state?: string }).state === "sent";
 }
 
 /** Drop a file that its owner took out of a form, unless something else names it. */

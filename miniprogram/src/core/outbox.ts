@@ -1,5 +1,5 @@
 /** Sends the queue: in order, each command once, whenever there is signal. */
-import { computed, reactive } from "vue";
+import { computed, reactive, watch } from "vue";
 
 import { type Answer, type Body, NoSignal, type Path, Problem, wordsOf } from "@/api/client";
 import { deviceTime } from "@/core/clock";
@@ -19,10 +19,12 @@ import {
   passedOn,
   pauseAfter,
   rebased,
+  unlessDone,
 } from "@/core/queue";
 import { ask, session, signIn } from "@/core/session";
 import { forget, keep, kept, namesOf } from "@/core/store";
 import { MissingFile, upload } from "@/core/uploads";
+import { SHARED } from "@platform/namespace";
 
 const BEGINNING = "outbox/";
 const NO_SIGNAL = "现在没有信号，有信号时会自动发送。";
@@ -36,12 +38,29 @@ export const outbox = reactive<{ commands: Command[]; sending: string; stopped: 
   cause: "",
 });
 
-export const waiting = computed(() => outbox.commands.filter((c) => c.state === "waiting"));
-export const refused = computed(() => outbox.commands.filter((c) => c.state === "refused"));
+/** What was written by whoever uses the phone now, or before the phone knew whose it is. Of what others have
+ * written here nobody reads anything. */
+export const mine = computed(() => outbox.commands.filter((c) => !SHARED || !c.person || c.person === me()));
+export const waiting = computed(() => mine.value.filter((c) => c.state === "waiting"));
+export const refused = computed(() => mine.value.filter((c) => c.state === "refused"));
 
 /** The commands about one thing, oldest first. */
 export function about(thing: string): Command[] {
-  return outbox.commands.filter((command) => command.about === thing);
+  return mine.value.filter((command) => command.about === thing);
+}
+
+/** Do `work` whenever one that `fits` waits no longer; for the set-up of a page that shows what it changes. */
+export function whenSettled(fits: (command: Command) => boolean, work: () => unknown): void {
+  watch(
+    () => waiting.value.filter(fits).length,
+    (now, before) => {
+      if (now < before) void work();
+    },
+  );
+}
+
+function me(): string {
+  return session.who?.person ?? "";
 }
 
 function load(): Command[] {
@@ -91,7 +110,7 @@ export function enqueue<P extends Path>(write: New<P>): Command | false {
   if (known && known.state !== "refused") return known;
   const command: Command = {
     id,
-    person: session.who?.person ?? "",
+    person: me(),
     title: write.title,
     about: write.about,
     path: write.path,
@@ -153,7 +172,7 @@ export function run(): Promise<void> {
   running ??= sendAll().finally(() => {
     running = null;
     // What was queued while the last one was on its way.
-    if (!outbox.stopped && !timer && nextToSend(outbox.commands, session.who?.person ?? "")) void run();
+    if (!outbox.stopped && !timer && nextToSend(outbox.commands, me())) void run();
   });
   return running;
 }
@@ -166,15 +185,16 @@ async function sendAll(): Promise<void> {
     stop(session.refused || NO_SIGNAL, session.refused ? "session" : "signal", pauseAfter(0));
     return;
   }
-  // Written before this phone knew whose it is: on a first start without signal.
-  const me = session.who?.person ?? "";
-  for (const command of waiting.value) if (!command.person) put({ ...command, person: me });
+  // Written before this phone knew whose it is, on a first start without signal; or before the service knew that
+  // the person whose phone it is had been with it as another one.
+  const person = me();
+  for (const command of mine.value) if (command.person !== person) put({ ...command, person });
   const passed = new Set<string>();
   for (;;) {
-    const command = nextToSend(outbox.commands, me, passed);
+    const command = nextToSend(outbox.commands, person, passed);
     if (!command) return;
     outbox.sending = command.id;
-    const outcome = await tried(command);
+    const outcome = unlessDone(command, await tried(command));
     outbox.sending = "";
     const done = after(command, outcome, new Date().toISOString());
     // Its writer may have taken it out meanwhile.

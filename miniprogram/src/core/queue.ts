@@ -117,6 +117,19 @@ export function versionAfter(commands: Command[], about: string, version: number
   return version;
 }
 
+/** To which state a step brings its record. */
+const BRINGS_TO: Record<string, string> = { "/api/tasks/{id}/acceptance": "accepted" };
+
+/** A step that was refused because its record is there already counts as done: the service tells it to nobody but
+ * whose the record is, so that it was the same person on another phone. What follows goes on top of the record as
+ * it is now, unless more has happened to it than this step. */
+export function unlessDone(command: Command, outcome: Outcome): Outcome {
+  if (outcome.kind !== "refused" || !outcome.clash || outcome.clash.state !== BRINGS_TO[command.path]) return outcome;
+  const { state, version } = outcome.clash;
+  const alone = command.base !== null && version <= command.base + 1;
+  return { kind: "sent", answer: alone ? { state, version } : { state } };
+}
+
 /** What an answer of the service means for the queue. */
 export function outcomeOf(problem: {
   status: number;

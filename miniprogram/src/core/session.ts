@@ -2,8 +2,10 @@
 import { computed, reactive } from "vue";
 
 import { type Answer, type Body, call, NoSignal, type Options, type Path, Problem, type Schema, type Verb } from "@/api/client";
-import { keep, kept } from "@/core/store";
+import { here } from "@/core/pages";
+import { belongTo, forgetRead, isOthers, keep, kept } from "@/core/store";
 import { freshSession } from "@platform/login";
+import { restart } from "@platform/start";
 
 export type Who = Omit<Schema<"SessionShape">, "token" | "expires_in">;
 type State = { token: string; who: Who | null; refused: string };
@@ -18,6 +20,7 @@ export const session = reactive<State>({
   who: saved?.who ?? null,
   refused: saved?.left ? LEFT : "",
 });
+if (saved?.who) belongTo(saved.who.person);
 /** True after the person said no or went: nobody is asked again before they press for it. */
 let declined = Boolean(saved?.left);
 
@@ -30,10 +33,21 @@ export function hasRole(...roles: string[]): boolean {
 
 export function accept(answer: Schema<"SessionShape">): void {
   const { token, expires_in: _, ...who } = answer;
+  belongTo(who.person);
   session.token = token;
   session.who = who;
   session.refused = "";
   keep(NAME, { token, who });
+}
+
+/** Somebody else begins to use this phone, or comes back to what they left here. What is open and was read is not
+ * theirs, so that all begins anew; the promise never settles. */
+function handOver(answer: Schema<"SessionShape">): Promise<never> {
+  const { token, expires_in: _, ...who } = answer;
+  forgetRead();
+  keep(NAME, { token, who });
+  restart(here());
+  return new Promise(() => undefined);
 }
 
 export function signOut(): void {
@@ -65,6 +79,7 @@ export function signIn(again = false): Promise<boolean> {
   if (declined) return Promise.resolve(false);
   signingIn ??= freshSession()
     .then((answer) => {
+      if (isOthers(answer.person)) return handOver(answer);
       accept(answer);
       return true;
     })
@@ -91,11 +106,13 @@ export async function ask<P extends Path, V extends Verb>(
     if (!(await signIn())) {
       throw session.refused ? new Problem(401, "not_signed_in", session.refused) : new NoSignal();
     }
+    const { token } = session;
     try {
-      return await call(verb, path, { ...options, token: session.token });
+      return await call(verb, path, { ...options, token });
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401 || tries > 1) throw error;
-      signOut();
+      // Another call may have got a new one meanwhile.
+      if (session.token === token) signOut();
     }
   }
 }

@@ -2,9 +2,20 @@
 import { reactive } from "vue";
 
 import { Trouble } from "@/core/trouble";
-import { NAMESPACE } from "@platform/namespace";
+import { NAMESPACE, SHARED } from "@platform/namespace";
 
 const PREFIX = `fangpin/${NAMESPACE}`;
+/** How the names begin of what was read from the service, or remembered of what was sent to it. */
+const READ = ["answers/", "inbox/", "picture/", "reported/"];
+/** How the names begin of what nobody but its owner sees. */
+const OWNED = ["draft/", ...READ];
+/** Whose that is: a person's id, empty before anybody has signed in. */
+let owner = "";
+
+function keyOf(name: string, whose: string = owner): string {
+  const owned = whose !== "" && OWNED.some((beginning) => name.startsWith(beginning));
+  return PREFIX + (owned ? `person/${whose}/` : "") + name;
+}
 
 /** True after the phone refused to keep something; the pages say so and what to do. */
 export const room = reactive({ full: false });
@@ -19,7 +30,7 @@ export class StorageFull extends Trouble {
 
 export function keep(name: string, value: unknown): boolean {
   try {
-    uni.setStorageSync(PREFIX + name, JSON.stringify(value));
+    uni.setStorageSync(keyOf(name), JSON.stringify(value));
     room.full = false;
     return true;
   } catch {
@@ -29,7 +40,7 @@ export function keep(name: string, value: unknown): boolean {
 }
 
 export function kept<T>(name: string): T | undefined {
-  const text: unknown = uni.getStorageSync(PREFIX + name);
+  const text: unknown = uni.getStorageSync(keyOf(name));
   if (typeof text !== "string" || text === "") return undefined;
   try {
     return JSON.parse(text) as T;
@@ -39,14 +50,54 @@ export function kept<T>(name: string): T | undefined {
 }
 
 export function forget(name: string): void {
-  uni.removeStorageSync(PREFIX + name);
+  uni.removeStorageSync(keyOf(name));
 }
 
 /** The names of what is kept that begin with `beginning`. */
 export function namesOf(beginning: string): string[] {
-  const start = PREFIX + beginning;
-  return uni
-    .getStorageInfoSync()
-    .keys.filter((key) => key.startsWith(start))
-    .map((key) => key.slice(PREFIX.length));
+  const start = keyOf(beginning);
+  return keys()
+    .filter((key) => key.startsWith(start))
+    .map((key) => beginning + key.slice(start.length));
+}
+
+function keys(): string[] {
+  return uni.getStorageInfoSync().keys;
+}
+
+// --- whose it is -------------------------------------------------------------------------------------
+
+/** Whether what is open now is somebody else's, or knows nothing of what `person` has left here. */
+export function isOthers(person: string): boolean {
+  if (!SHARED || owner === person) return false;
+  return owner !== "" || keys().some((key) => key.startsWith(`${PREFIX}person/${person}/`));
+}
+
+/** From now on read and keep what is `person`'s. What was written before anybody had signed in goes over to them. */
+export function belongTo(person: string): void {
+  if (!SHARED || person === owner) return;
+  for (const name of owner ? [] : OWNED.flatMap(namesOf)) {
+    // What they have left here themselves comes first.
+    if (keys().includes(keyOf(name, person))) continue;
+    try {
+      uni.setStorageSync(keyOf(name, person), uni.getStorageSync(keyOf(name)));
+      forget(name);
+    } catch {
+      room.full = true;
+    }
+  }
+  owner = person;
+}
+
+/** Forget what the service has still. */
+export function forgetRead(): void {
+  for (const name of READ.flatMap(namesOf)) forget(name);
+}
+
+/** What is kept under names that begin so, whosever it is, as its text. */
+export function everybodys(beginning: string): string[] {
+  const [start, others] = [keyOf(beginning, ""), `${PREFIX}person/`];
+  return keys()
+    .filter((key) => key.startsWith(start) || (key.startsWith(others) && key.slice(others.length).replace(/^[^/]*\//, "").startsWith(beginning)))
+    .map((key) => String(uni.getStorageSync(key)));
 }

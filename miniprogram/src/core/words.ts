@@ -92,3 +92,8 @@ export const BANDS: Record<string, string> = {
 /** Who files for others, and who may make the code that binds a colleague's phone. */
 export const FILERS = ["grid_worker", "village_cadre", "village_head", "township_reviewer"];
 export const CODE_ISSUERS = ["village_head", "township_reviewer", "county_approver", "supervisor"];
+
+/** A report's number as people read it out: in groups of four. */
+export function inFours(number: string): string {
+  return number.replace(/(\d{4})(?=\d)/g, "$1 ");
+}

@@ -1,1 +1,2 @@
 export const NAMESPACE = "";
+export const SHARED = true;

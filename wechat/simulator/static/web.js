@@ -5,6 +5,8 @@ import { element, isLocal } from "./dom.js";
 
 // Scripts, forms and log-in work; only turning the page around the phone to another address does not.
 const ALLOWED = "allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-modals allow-downloads";
+// What a page may ask its person for; `*`, because the page may have come by WeChat's authorisation page.
+const ASKS_FOR = ["geolocation", "microphone", "camera", "clipboard-write"].map((name) => `${name} *`).join("; ");
 const REASONS = {
   far: "模拟器里的手机只打开本机（127.0.0.1 或 localhost）的网页。",
   refused: "这个网页不允许放在别的页面里（X-Frame-Options 或 frame-ancestors）。",
@@ -50,6 +52,7 @@ export class WebPage {
     frame.name = `sim:${this.openid}`;
     frame.title = this.parts.title.textContent;
     frame.setAttribute("sandbox", ALLOWED);
+    frame.allow = ASKS_FOR;
     frame.src = url;
     this.root.dataset.state = "loading";
     frame.addEventListener("load", () => { this.root.dataset.state = "shown"; });

@@ -14,3 +14,8 @@ export function prepare(): void {
     navigator.serviceWorker.register("/m/sw.js", { scope: "/m/" }).catch(() => undefined);
   }
 }
+
+/** Begin anew at a page, with nothing in memory of what was open before. */
+export function restart(page: string): void {
+  window.location.replace(`/m/${page.replace(/^\//, "")}`);
+}

@@ -1,5 +1,6 @@
 /** WeChat's privacy authorisation: position, photos, microphone and phone number are used after one agreement. */
 import { AGREE_BUTTON, question, type Use } from "@/core/privacy";
+import { say } from "@/core/say";
 import { asked } from "./wx";
 
 /** Which use WeChat asks about, where it was not asked by `allowed`: a part of its own, like the phone number's button. */
@@ -48,5 +49,5 @@ export async function allowed(use: Use): Promise<boolean> {
 
 /** The full text that was registered with WeChat. */
 export function openContract(): void {
-  uni.openPrivacyContract({ fail: () => uni.showToast({ title: "现在打不开，请稍后再试", icon: "none" }) });
+  uni.openPrivacyContract({ fail: () => say("现在打不开，请稍后再试。") });
 }

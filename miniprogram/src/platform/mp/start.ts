@@ -7,3 +7,8 @@ export function prepare(): void {
   // A new version is taken at the next opening, so that nobody loses the page they are on.
   updates.onUpdateReady(() => undefined);
 }
+
+/** Begin anew at a page, with nothing open below it. */
+export function restart(page: string): void {
+  uni.reLaunch({ url: page });
+}

@@ -5,7 +5,7 @@ import { hide, show } from "./pages.js";
 import { phone } from "./state.js";
 
 await loadFiles();
-const [path, query = ""] = (phone.page || "").split("?");
+const [path, query = ""] = phone.page.split("?");
 launch(path, query);
 phone.goAway = hide;
 phone.comeBack = show;

@@ -2,18 +2,21 @@
  * What a test decides about this phone before or while it runs. The test's page writes `window.phone`:
  *
  *   openid    whose phone it is
- *   page      the page that opens first, with its query; the build's first page where it is empty
  *   service   where the service really listens
  *   domain    the address that the build calls it by; the one that WeChat would let through
  *   asks      (what, more) → Promise, asks WeChat's own servers (the simulator) for a code
  *   photos, recording, position   what the camera, the microphone and the satellites give next
  *   refuses   names of scopes and questions to which this person says no
+ *
+ * The page that opens first stands with its query in the address, as `page`; where it is empty, it is the build's
+ * first page.
  */
 export const phone = Object.assign(window.phone, {
   photos: [],
   recording: null,
   position: null,
   refuses: [],
+  page: new URLSearchParams(location.search).get("page") ?? "",
   ...window.phone,
 });
 

@@ -1,11 +1,11 @@
 /** Pictures, canvases to draw on, and bars. */
-import { fileAddress } from "../wx/files.js";
+import { createImage, fileAddress } from "../wx/files.js";
 import { part } from "./base.js";
 
 const FITS = { aspectFit: "contain", aspectFill: "cover", scaleToFill: "fill", widthFix: "fill", heightFix: "fill", center: "none" };
 
 const image = part({
-  defaults: { src: "", mode: "scaleToFill", lazyLoad: false, alt: "", ariaLabel: "" },
+  defaults: { src: "", mode: "scaleToFill", lazyLoad: false, alt: "", ariaLabel: "", ariaHidden: false },
   observers: {
     "src, mode": function () {
       this.dress?.();
@@ -23,8 +23,9 @@ const image = part({
   },
   methods: {
     dress() {
-      const { src, mode, alt, ariaLabel } = this.data;
+      const { src, mode, alt, ariaLabel, ariaHidden } = this.data;
       if (!this.inner) return;
+      this.inner.ariaHidden = String(ariaHidden);
       this.inner.alt = ariaLabel || alt || "";
       this.inner.style.objectFit = FITS[mode] ?? "fill";
       if (mode === "widthFix") this.host.style.height = "auto";
@@ -43,7 +44,7 @@ const canvas = part({
   defaults: { type: "2d", canvasId: "", disableScroll: false },
   made(host) {
     const inner = (this.inner = document.createElement("canvas"));
-    inner.createImage = () => new Image();
+    inner.createImage = createImage;
     inner.requestAnimationFrame = (draw) => requestAnimationFrame(draw);
     inner.cancelAnimationFrame = (id) => cancelAnimationFrame(id);
     host.append(inner);

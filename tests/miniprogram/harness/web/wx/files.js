@@ -4,7 +4,7 @@ import { apis, Failed } from "./api.js";
 
 const USER = "wxfile://usr";
 const TEMPORARY = "wxfile://tmp";
-const held = new Map(); // path → { bytes, type }
+const held = new Map(); // path → { bytes, type, at }, where `at` is in seconds, as WeChat counts
 const folders = new Set([USER]);
 let database;
 let count = 0;
@@ -30,7 +30,7 @@ export async function loadFiles() {
 export function store(bytes, { path, type = "" } = {}) {
   const ending = { "image/jpeg": ".jpg", "image/png": ".png", "audio/mpeg": ".mp3" }[type] ?? "";
   const where = path ?? `${TEMPORARY}/${Date.now()}-${++count}${ending}`;
-  held.set(where, { bytes, type });
+  held.set(where, { bytes, type, at: Math.floor(Date.now() / 1000) });
   if (!where.startsWith(TEMPORARY)) kept().put(held.get(where), where);
   return where;
 }
@@ -47,6 +47,14 @@ export function fileAddress(src) {
   if (held.has(src)) return URL.createObjectURL(new Blob([readFile(src)], { type: held.get(src).type }));
   if (/^(https?|data|blob):/.test(src)) return src.startsWith(phone.domain) ? src.replace(phone.domain, phone.service) : src;
   return `package/${src.replace(/^\//, "")}`;
+}
+
+/** A picture to draw; like every `src` of the build its own may be a path on the phone. */
+export function createImage() {
+  const image = new Image();
+  const { get, set } = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
+  Object.defineProperty(image, "src", { get, set: (src) => set.call(image, fileAddress(src)) });
+  return image;
 }
 
 function decoded(bytes, encoding) {
@@ -88,7 +96,9 @@ const works = {
   },
   stat({ path }) {
     const file = folders.has(path) ? null : existing(path);
-    return { stats: { size: file?.bytes.byteLength ?? 0, isFile: () => Boolean(file), isDirectory: () => !file } };
+    const { bytes, at = 0 } = file ?? {};
+    const times = { lastModifiedTime: at, lastAccessedTime: at };
+    return { stats: { size: bytes?.byteLength ?? 0, ...times, isFile: () => Boolean(file), isDirectory: () => !file } };
   },
   getFileInfo: ({ filePath }) => ({ size: readFile(filePath).byteLength }),
   mkdir: ({ dirPath }) => void folders.add(dirPath),

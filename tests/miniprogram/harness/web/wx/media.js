@@ -2,7 +2,7 @@
 import { bytesOf, phone } from "../state.js";
 import { ask, node } from "../asking.js";
 import { api, apis, Failed } from "./api.js";
-import { fileAddress, readFile, store } from "./files.js";
+import { createImage, fileAddress, readFile, store } from "./files.js";
 import { privately } from "./privacy.js";
 
 /** Take up to `count` of the photos that the test holds ready; none means that the person went back. */
@@ -23,6 +23,8 @@ async function picture(path) {
   return shown;
 }
 
+const isJpeg = (path) => new Uint8Array(readFile(path), 0, 1)[0] === 0xff;
+
 const works = {
   async chooseMedia({ count = 9 }) {
     const tempFiles = (await taken("chooseMedia", count)).map(({ path, size }) => ({
@@ -35,6 +37,8 @@ const works = {
     return { tempFilePaths: tempFiles.map(({ path }) => path), tempFiles };
   },
   async compressImage({ src, quality = 80, compressedWidth, compressedHeight }) {
+    // WeChat makes nothing but JPEG smaller.
+    if (!isJpeg(src)) return { tempFilePath: src };
     const from = await picture(src);
     const width = compressedWidth ?? (compressedHeight ? (from.naturalWidth * compressedHeight) / from.naturalHeight : from.naturalWidth);
     const height = compressedHeight ?? (from.naturalHeight * width) / from.naturalWidth;
@@ -45,8 +49,7 @@ const works = {
   },
   async getImageInfo({ src }) {
     const { naturalWidth: width, naturalHeight: height } = await picture(src);
-    const start = new Uint8Array(readFile(src), 0, 4);
-    return { width, height, path: src, orientation: "up", type: start[0] === 0x89 ? "png" : "jpeg" };
+    return { width, height, path: src, orientation: "up", type: isJpeg(src) ? "jpeg" : "png" };
   },
   async previewImage({ urls, current }) {
     const shown = typeof current === "number" ? urls[current] : current;
@@ -102,7 +105,7 @@ function audio() {
 }
 
 function createOffscreenCanvas({ width = 300, height = 150 } = {}) {
-  return Object.assign(new OffscreenCanvas(width, height), { createImage: () => new Image() });
+  return Object.assign(new OffscreenCanvas(width, height), { createImage });
 }
 
 export const media = {
