@@ -56,7 +56,7 @@ class VerifiedPhones:
         Where accounts share no unionid, one human being comes as two persons. When another person has the
         same number and the present one owns nothing, the openid moves over to the other one. Whoever owns
         something stays apart: joining two histories is nothing that a number may do, because numbers go
-        from hand to hand.
+        from hand to hand. Nobody goes over to a member of staff: their powers come by a supervisor's code.
         """
         reach(actor, "phone.verify")
         me = actor.person_id
@@ -66,6 +66,8 @@ class VerifiedPhones:
             other = None
             if free:
                 other = await self._store.other_with_phone(tx, me, self._index.all_of(PURPOSE, phone))
+            if other and await self._staff.of_person(other["_id"]):
+                other = None
             person_id = other["_id"] if other else me
             if other:
                 await self._store.move_fan(tx, actor.app_id, actor.openid, person_id)

@@ -103,3 +103,13 @@ async def test_who_owns_something_stays_apart(phones: Phones, parts: Parts, plac
     cadre = Client(phones.http, phones.service, bound.body["token"])
     assert (await verify(phones, cadre, "p4")).body["session"] is None
     assert (await cadre.get("/api/session")).body["staff_name"] == bound.body["staff_name"]
+
+
+async def test_a_cadre_s_number_in_other_hands_gives_nobody_their_powers(
+    phones: Phones, parts: Parts
+) -> None:
+    cadre = await phones.sign_in("grid_1")
+    number = (await verify(phones, cadre, "grid_1")).body["phone"]
+    stranger = await somebody(phones, parts, "p1", number)
+    assert (await verify(phones, stranger, "p1")).body == {"phone": number, "session": None}
+    assert (await stranger.get("/api/session")).body["staff"] is None

@@ -12,8 +12,8 @@ export const PHOTO_BYTES = 320 * 1024;
 /** Which of how many is being made small now; 0 of 0 while there is nothing to do. */
 export const photoWork = reactive({ at: 0, of: 0 });
 
-/** Ask for up to `most` photos; `added` is told of each as soon as it is kept. `problems` tells of those that could not be added; both lists are empty when the
- * person thought better of it. Call it when a button is pressed. */
+/** Ask for up to `most` photos; `added` is told of each as soon as it is kept. `problems` tells of those that could
+ * not be added; both lists are empty when the person thought better of it. Call it when a button is pressed. */
 export async function addPhotos(
   most: number,
   added: (photo: FileRef) => unknown = () => undefined,
