@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.browser import PHONE
-from tests.e2e.web_phone import Take
+from tests.browser import PHONE, Demo
+from tests.e2e.web_phone import Take, WebPhone, hand_in
 from tests.story import fill_report, fill_verification
 
 SMALL = (320, 640)
@@ -44,3 +44,38 @@ def test_from_the_report_to_the_word_back(
     villager.open_message("核实完成", spoken)
     villager.see("情况属实")
     villager.keep_picture("report-one")
+
+
+#: The other pages: whose phone, the page, and what is on it.
+OTHERS = (
+    ("villager_1", "home", "我的申报"),
+    ("villager_1", "reports", "编号"),
+    ("villager_1", "inbox", "您的申报"),
+    ("villager_1", "held", "撤回授权"),
+    ("head_1", "home", "待办任务"),
+    ("head_1", "bind", "绑定码"),
+    ("head_1", "inbox", "消息"),
+    ("villager_3", "bind", "工号"),
+    ("grid_1", "tasks", "待办"),
+    ("grid_1", "waiting", "都发送出去了"),
+)
+
+
+@pytest.mark.parametrize(("size", "large"), [(PHONE, False), (SMALL, True)])
+def test_every_other_page_can_be_read_and_hit(
+    take: Take, demo: Demo, size: tuple[int, int], large: bool
+) -> None:
+    number = hand_in(demo, "villager_1", 106)
+    phones: dict[str, WebPhone] = {}
+    for person, page, words in OTHERS:
+        phone = phones.setdefault(person, take(person, size)) if person not in phones else phones[person]
+        phone.open(f"/m/pages/{page}/{page}")
+        if large and phone.page.get_by_text("大字", exact=True).count():
+            phone.press("大字")
+        phone.see(words)
+        phone.keep_picture(f"{page}-{person}")
+    villager = phones["villager_1"].open("/m/reports")
+    villager.see(number).tap()
+    villager.press("补充情况")
+    villager.see("提交补充")
+    villager.keep_picture("add")

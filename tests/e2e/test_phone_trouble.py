@@ -1,44 +1,16 @@
 """The account's web pages when things go wrong: no signal, two phones, an ended session, strange photos."""
 
 import json
-import re
-import urllib.request
-import uuid
-from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser import Demo
-from tests.e2e.web_phone import Take, WebPhone
+from tests.e2e.web_phone import Take, WebPhone, hand_in
 from tests.story import fill_report, fill_verification
-from tests.support import fake_picture, report_form
+from tests.support import fake_picture
 
-GROUP = "431021101201001"
 ILLNESS = ("家里有人生病，看病花钱多",)
-
-
-def ask(url: str, body: Any = None, **headers: str) -> Any:
-    """One call as a program makes it."""
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as answer:
-        return json.load(answer)
-
-
-def hand_in(demo: Demo, key: str, number: int) -> str:
-    """Have a demo person report for a household of 枫木村一组; the digits of the report's number."""
-    code = ask(f"{demo.simulator_url}/_sim/login-code?openid=oDemo_{key}")["code"]
-    token = ask(f"{demo.url}/api/session", {"code": code})["token"]
-    signed = {"Authorization": f"Bearer {token}"}
-    place = ask(f"{demo.url}/api/regions?code={GROUP}", **signed)["items"][0]["id"]
-    form = report_form(place, number)
-    found = ask(f"{demo.url}/api/intakes", form, **signed, **{"Idempotency-Key": str(uuid.uuid4())})
-    return re.sub(r"\D", "", found["number"])
-
-
-def spoken(number: str) -> str:
-    """A number in groups of four, as the pages show it."""
-    return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
 
 
 def ready_without_signal(phone: WebPhone) -> None:
@@ -47,7 +19,7 @@ def ready_without_signal(phone: WebPhone) -> None:
 
 
 def test_what_is_written_without_signal_survives_and_is_sent(take: Take, demo: Demo) -> None:
-    number = spoken(hand_in(demo, "villager_1", 201))
+    number = hand_in(demo, "villager_1", 201)
     cadre = take("grid_1").open("/m/tasks")
     cadre.see(number)
     cadre.see("没有信号也能看和填")
@@ -73,8 +45,27 @@ def test_what_is_written_without_signal_survives_and_is_sent(take: Take, demo: D
     villager.see("情况属实")
 
 
+def test_whoever_is_quicker_than_the_line_meets_no_clash(take: Take, demo: Demo) -> None:
+    number = hand_in(demo, "villager_2", 206)
+    cadre = take("grid_1").open_message("您有新的核实任务", number)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    cadre.page.route("**/acceptance", hold)
+    cadre.press("接单")
+    fill_verification(cadre, risks=ILLNESS)
+    # The form was opened before the service had answered.
+    assert len(held) == 1
+    held[0].continue_()
+    cadre.sees_no("正在发送")
+    cadre.press("提交核实情况")
+    cadre.see("核实情况已经提交")
+
+
 def test_two_phones_of_one_cadre_show_both_versions(take: Take, demo: Demo) -> None:
-    number = spoken(hand_in(demo, "villager_2", 202))
+    number = hand_in(demo, "villager_2", 202)
     first = take("grid_1").open_message("您有新的核实任务", number)
     first.press("接单")
     first.see("去核实")
