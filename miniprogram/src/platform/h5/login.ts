@@ -1,13 +1,16 @@
 /** Signing in by WeChat's authorisation page, from which the browser comes back with a ticket. */
 import { call, NoSignal, Problem, type Schema } from "@/api/client";
-import { keep, kept } from "@/core/store";
+
+import { NAMESPACE } from "./namespace";
 
 const fragment = new URLSearchParams(window.location.hash.slice(1));
 let ticket = fragment.get("ticket");
 let refused = fragment.get("login") === "refused";
-// Whoever came through another account than the main one is signed in as that account's fan.
-const account = new URLSearchParams(window.location.search).get("account") ?? kept<string>("account") ?? "";
-keep("account", account);
+// Whoever came through another account than the main one is signed in as that account's fan, as long as this
+// window is open.
+const ACCOUNT = `${NAMESPACE}account`;
+const account = new URLSearchParams(window.location.search).get("account") ?? sessionStorage.getItem(ACCOUNT) ?? "";
+sessionStorage.setItem(ACCOUNT, account);
 if (ticket || refused) {
   // A ticket is good for one exchange and has no business in the history.
   window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
