@@ -16,10 +16,20 @@ export CI=1
 export npm_config_update_notifier=false
 cd miniprogram
 
+# A build that works has nothing to say, whatever the tools would like to.
+quietly() {
+    local said
+    said=$("$@" 2>&1) || {
+        printf '%s\n' "$said" >&2
+        return 1
+    }
+}
+
 case "$1" in
 build)
-    npm run --silent build:h5
-    npm run --silent build:mp
+    printf '%s\n' "正在构建手机端（网页和小程序）……"
+    quietly npm run --silent build:h5
+    quietly npm run --silent build:mp
     ;;
 types | check | test) npm run --silent "$1" ;;
 *)
