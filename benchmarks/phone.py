@@ -13,17 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_
 
 from benchmarks.results import keep
 from benchmarks.stage import stage
+from tests.browser import CHROMIUM, FLAGS
 
 RUNS = 5
-#: Chromium as Debian packages it; nothing of it talks to anybody by itself.
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-)
 CPU_SLOWDOWN = 4
 BYTES_S = 1.6 * 1_000_000 / 8
 ROUND_TRIP_MS = 150

@@ -74,11 +74,8 @@ class IntakeHandler(Handler):
             {
                 **line(intake),
                 "risks": intake["risks"],
-                "fields": content.fields,
+                **vars(content),
                 "photos": intake["photos"],
-                "voice": bool(intake.get("voice")),
-                "additions": content.additions,
-                "corrections": content.corrections,
                 "timeline": timeline,
                 "joined_to": intake["joined_to"],
             }

@@ -41,20 +41,14 @@ class BindingCodeForm(Form):
 
 async def who(handler: Handler, app_id: str, person_id: str, staff_id: str | None) -> dict[str, object]:
     """Who somebody is, as they may see it themselves."""
-    grants, name = [], None
-    if staff_id:
-        staff = await handler.services.staff.get(staff_id)
-        name = staff["name"]
-        for grant in staff["grants"]:
-            region = await handler.services.regions.get(grant["node"])
-            grants.append({"role": grant["role"], "region": region["_id"], "region_name": region["name"]})
+    staff = await handler.services.staff.get(staff_id) if staff_id else None
     phone = await handler.services.phones.of_person(person_id)
     return {
         "person": person_id,
         "phone_masked": masked_phone(phone) if phone else None,
         "staff": staff_id,
-        "staff_name": name,
-        "grants": grants,
+        "staff_name": staff["name"] if staff else None,
+        "grants": await handler.services.staff.roles_of(staff) if staff else [],
         "notices": await _notices(handler, app_id, staff_id is not None),
     }
 
@@ -142,9 +136,8 @@ class VerifiedPhoneHandler(Handler):
         session = None
         if verified.moved:
             await self.services.sessions.close_all(self.actor.person_id)
-            staff = await self.services.staff.of_person(verified.person_id)
-            staff_id = staff["_id"] if staff else None
-            joined = Session(verified.person_id, self.actor.app_id, self.actor.openid, staff_id)
+            # Nobody goes over to a member of staff.
+            joined = Session(verified.person_id, self.actor.app_id, self.actor.openid, staff_id=None)
             session = await new_session(self, joined)
         self.answer({"phone": phone, "session": session})
 

@@ -80,11 +80,8 @@ class TaskHandler(Handler):
                 "staff_name": name,
                 "centre": await self._centre(task["place"]),
                 "risks": intake["risks"],
-                "fields": content.fields,
+                **vars(content),
                 "photos": intake["photos"],
-                "voice": bool(intake.get("voice")),
-                "additions": content.additions,
-                "corrections": content.corrections,
                 "filing": intake["filing"],
                 "joined": joined,
             }

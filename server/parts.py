@@ -245,7 +245,7 @@ def _build(
     )
 
     phones = VerifiedPhones(stores.account, staff, stores.audit, unit, cipher, index, clock, intakes.owns_any)
-    held = Held(account, phones, staff, regions, intakes, notices, tables, clock)
+    held = Held(account, phones, staff, intakes, notices, tables, clock)
 
     base = settings.wechat_api_base
     apis = {

@@ -10,7 +10,6 @@ from casework.intake.model import Intake
 from casework.intake.service import Intakes
 from casework.masks import masked_phone
 from casework.notices.service import Notices
-from casework.regions.service import Regions
 from casework.staff.service import StaffService
 from casework.tables.service import Snapshot, Tables
 
@@ -23,7 +22,6 @@ class Held:
         account: Account,
         phones: VerifiedPhones,
         staff: StaffService,
-        regions: Regions,
         intakes: Intakes,
         notices: Notices,
         tables: Tables,
@@ -32,7 +30,6 @@ class Held:
         self._account = account
         self._phones = phones
         self._staff = staff
-        self._regions = regions
         self._intakes = intakes
         self._notices = notices
         self._tables = tables
@@ -67,10 +64,7 @@ class Held:
         staff = await self._staff.of_person(person_id)
         if staff is None:
             return None
-        roles = []
-        for grant in staff["grants"]:
-            region = await self._regions.get(grant["node"])
-            roles.append({"role": grant["role"], "region": region["_id"], "region_name": region["name"]})
+        roles = await self._staff.roles_of(staff)
         return {"staff_no": staff["staff_no"], "name": staff["name"], "roles": roles}
 
     async def _report(self, intake: Intake, tables: Snapshot) -> dict[str, Any]:
@@ -85,11 +79,8 @@ class Held:
             "state": intake["state"],
             "village": intake["village"],
             "risks": intake["risks"],
-            "fields": content.fields,
+            **vars(content),
             "photos": len(intake["photos"]),
-            "voice": bool(intake.get("voice")),
-            "additions": content.additions,
-            "corrections": content.corrections,
             "consent": {
                 "version": consent["version"],
                 "title": text.get("title", ""),

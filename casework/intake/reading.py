@@ -20,9 +20,11 @@ ALL_MOST = 1000
 @dataclass(frozen=True)
 class Content:
     """What a report says, opened for those in reach: the values of the form, ID number and telephone
-    masked; what was added later; and the corrections that stand beside the values."""
+    masked; whether there is a voice note; what was added later; and the corrections that stand beside the
+    values."""
 
     fields: dict[str, Any]
+    voice: bool
     additions: list[dict[str, Any]]
     corrections: list[dict[str, Any]]
 
@@ -118,6 +120,7 @@ class Reading(Correcting):
         corrections = await self._store.corrections_of(intake["_id"])
         return Content(
             fields=self._open(intake),
+            voice=bool(intake.get("voice")),
             additions=[self._open_addition(intake["_id"], one) for one in intake.get("additions", ())],
             corrections=[self.correction_values(one) for one in corrections],
         )

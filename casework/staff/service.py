@@ -69,6 +69,14 @@ class StaffService:
     async def _cached(self, id_: str) -> Staff | None:
         return await self._by_id.find(id_, lambda: self._store.get(id_))
 
+    async def roles_of(self, staff: Staff) -> list[dict[str, str]]:
+        """What somebody is and where, in words: role, the region's id and its name."""
+        regions = [await self._regions.get(grant["node"]) for grant in staff["grants"]]
+        return [
+            {"role": grant["role"], "region": region["_id"], "region_name": region["name"]}
+            for grant, region in zip(staff["grants"], regions, strict=True)
+        ]
+
     async def of_person(self, person_id: str) -> Staff | None:
         """The active member of staff whom this person is bound to, read afresh."""
         return await self._store.by_person(person_id)

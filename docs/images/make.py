@@ -18,9 +18,9 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import FLAGS, PHONE, Demo
-from tests.e2e.framed_phone import FramedPhone
+from tests.e2e.framed_phone import FramedPhone, report_and_accept
 from tests.e2e.web_phone import WebPhone
-from tests.story import fill_report, fill_steps
+from tests.story import fill_report
 
 HERE = Path(__file__).parent
 SIZE = {"width": 1366, "height": 768}
@@ -52,18 +52,7 @@ def walk(page: Page, address: str) -> None:
 def meet(page: Page, simulator: str) -> None:
     """Have a villager report and a cadre take the task, each on the pages inside their phone."""
     page.goto(f"{simulator}/?villager=oDemo_villager_1&cadre=oDemo_grid_1")
-    villager, cadre = FramedPhone(page, "villager"), FramedPhone(page, "cadre")
-    villager.open_menu("我要申报")
-    fill_steps(villager, 401)
-    villager.press("提交")
-    villager.see("已提交")
-    number = villager.number()
-    cadre.open_message(number, "您有新的核实任务")
-    cadre.press("接单")
-    cadre.see("已接单")
-    villager.back_to_chat()
-    villager.open_message(number, "干部将上门核实")
-    villager.see("办到哪一步了")
+    report_and_accept(FramedPhone(page, "villager"), FramedPhone(page, "cadre"), 401)
 
 
 def screens(browser: Browser, demo: Demo) -> list[Image.Image]:

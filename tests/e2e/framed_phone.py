@@ -5,6 +5,7 @@ from typing import ClassVar
 from playwright.sync_api import FileChooser, FrameLocator, Locator, Page, expect
 
 from tests.browser import WAIT_MS
+from tests.story import fill_steps
 from tests.touch import Touch
 
 
@@ -50,3 +51,20 @@ class FramedPhone(Touch):
             chooser.set_files({"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo})
 
         self.page.once("filechooser", give)
+
+
+def report_and_accept(villager: FramedPhone, cadre: FramedPhone, number: int) -> None:
+    """Have a villager of 枫木村一组 report from the account's menu, the cadre take the task from its message,
+    and the villager open the word of it; `number` makes the household."""
+    villager.open_menu("我要申报")
+    fill_steps(villager, number)
+    villager.press("提交")
+    villager.see("已提交")
+    spoken = villager.number()
+    cadre.open_message(spoken, "您有新的核实任务")
+    cadre.see("核实任务")
+    cadre.press("接单")
+    cadre.see("已接单，申报人会收到消息")
+    villager.back_to_chat()
+    villager.open_message(spoken, "干部将上门核实")
+    villager.see("办到哪一步了")

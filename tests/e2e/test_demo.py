@@ -11,8 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from server.app import routes_of
 from server.settings import Mode
 from tests.browser import DESK, PHONE, WAIT_MS, Demo, Seen
-from tests.e2e.framed_phone import FramedPhone
-from tests.story import fill_steps
+from tests.e2e.framed_phone import FramedPhone, report_and_accept
 
 
 def opened(browser: Browser, demo: Demo, size: tuple[int, int], seen: Seen) -> Page:
@@ -146,21 +145,8 @@ def test_two_people_do_the_job_on_the_pages_inside_their_phones(demo: Demo, brow
     seen.watch(page)
     page.goto(f"{demo.simulator_url}/?villager=oDemo_villager_1&cadre=oDemo_grid_1")
     villager, cadre = FramedPhone(page, "villager"), FramedPhone(page, "cadre")
-
-    villager.open_menu("我要申报")
-    fill_steps(villager, 301)
-    villager.press("提交")
-    villager.see("已提交")
-    number = villager.number()
-
     # Each phone is its own person's, though one browser keeps the things of both.
-    cadre.open_message(number, "您有新的核实任务")
-    cadre.see("核实任务")
-    cadre.press("接单")
-    cadre.see("已接单，申报人会收到消息")
-    villager.back_to_chat()
-    villager.open_message(number, "干部将上门核实")
-    villager.see("办到哪一步了")
+    report_and_accept(villager, cadre, 301)
     villager.see("已接到任务")
     assert [line for line in seen.said if "can escape its sandboxing" not in line] == []
     page.close()

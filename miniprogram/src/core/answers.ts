@@ -39,10 +39,9 @@ export function shown<T>(name: string, load: () => Promise<T>): Shown<T> {
     try {
       const value = await load();
       state.value = value;
-      state.at = new Date().toISOString();
+      state.at = keepRead(name, value);
       state.offline = false;
       state.problem = "";
-      keep(`answers/${name}`, { value, at: state.at });
     } catch (error) {
       state.offline = error instanceof NoSignal;
       state.problem = wordsOf(error);
@@ -68,9 +67,9 @@ export function lastRead(name: string): string {
   return kept<Kept<unknown>>(`answers/${name}`)?.at ?? "";
 }
 
-/** Read `name` anew for the page that will show it, perhaps where there is no signal. */
-export async function readAhead<T>(name: string, load: () => Promise<T>): Promise<T> {
-  const value = await load();
-  keep(`answers/${name}`, { value, at: new Date().toISOString() });
-  return value;
+/** Keep what was read just now for the page that shows it, perhaps where there is no signal; when that was. */
+export function keepRead(name: string, value: unknown): string {
+  const at = new Date().toISOString();
+  keep(`answers/${name}`, { value, at });
+  return at;
 }

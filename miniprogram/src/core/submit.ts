@@ -11,7 +11,8 @@ export interface Outcome {
   answer: Record<string, unknown> | null;
 }
 
-const FULL = "手机存储空间满了，还没有提交，您填的内容都还在。请删除一些照片或视频，再提交一次。";
+/** When the phone had no room for the queue. */
+export const FULL = "手机存储空间满了，还没有提交，您填的内容都还在。请删除一些照片或视频，再提交一次。";
 const WAITS = "已保存在手机上，有信号时自动发送。";
 
 /** `typed`: whether somebody wrote something that a refusal must not lose. What was only pressed is taken out of

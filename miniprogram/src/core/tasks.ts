@@ -3,10 +3,11 @@
 import { reactive } from "vue";
 
 import { NoSignal, Problem, type Schema } from "@/api/client";
-import { lastRead, readAhead, shown, type Shown } from "@/core/answers";
+import { keepRead, lastRead, shown, type Shown } from "@/core/answers";
 import { untilDue } from "@/core/clock";
 import { hasDraft } from "@/core/drafts";
 import { listed, type Listed, type Page } from "@/core/lists";
+import { GENERAL, loadOptions } from "@/core/options";
 import { about } from "@/core/outbox";
 import { takeThumbnail, voiceOf } from "@/core/pictures";
 import { type Command, versionAfter } from "@/core/queue";
@@ -42,15 +43,6 @@ export function taskShown(id: string): Shown<Task> {
   return shown<Task>(`task/${id}`, () => load(id));
 }
 
-/** The options of the report form, which name risks and kinds of photos in words. */
-export function optionsShown(): Shown<Schema<"FormShape">> {
-  return shown("form-options", loadOptions);
-}
-
-function loadOptions() {
-  return ask("get", "/api/report-form");
-}
-
 // --- how a task stands -------------------------------------------------------------------------------
 
 /** What this phone has written about a task: still under way, refused, or sent since the task was read. */
@@ -74,9 +66,14 @@ export function ownOf(task: TaskLine): Own {
   };
 }
 
+/** The version of a task after what this phone has sent since it showed `version` of it. */
+export function versionSince(id: string, version: number): number {
+  return versionAfter(about(thingOf(id)), thingOf(id), version);
+}
+
 /** The version of a task that the cadre has before them, with what they have sent since it was read. */
 export function versionOf(task: TaskLine): number {
-  return versionAfter(about(thingOf(task.id)), thingOf(task.id), task.version);
+  return versionSince(task.id, task.version);
 }
 
 export function isLive(task: TaskLine): boolean {
@@ -125,7 +122,7 @@ export async function takeAlong(lines: TaskLine[], all: boolean): Promise<void> 
   try {
     if (all) leave(new Set(lines.map((line) => line.id)));
     count();
-    if (isOld("form-options")) await readAhead("form-options", loadOptions);
+    if (isOld(GENERAL)) keepRead(GENERAL, await loadOptions());
     for (const { id } of wanted) {
       // What a household adds leaves the task's version as it is, so that only the age tells.
       if (!isOld(`task/${id}`)) continue;
@@ -153,7 +150,7 @@ async function take(id: string): Promise<void> {
   if (task.voice) await unlessGone(voiceOf(task.intake));
   for (const addition of task.additions) if (addition.voice) await unlessGone(voiceOf(task.intake, addition.id));
   // Kept last: what is counted as taken along is complete.
-  await readAhead(`task/${id}`, () => Promise.resolve(task));
+  keepRead(`task/${id}`, task);
 }
 
 async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {

@@ -1,6 +1,7 @@
 /** What a report says, as lines to read. */
 import type { Schema } from "@/api/client";
 import { readableMonth } from "@/core/clock";
+import { labelOf } from "@/core/options";
 import { BANDS, REPORT_FIELDS, SAFETY } from "@/core/words";
 
 export interface Line {
@@ -43,12 +44,6 @@ export function valueOf(key: string, value: unknown, options: Options = {}): str
   if (key === "position") return place(value as { latitude: number; longitude: number });
   if (typeof value === "object") return amount(value as { fen?: number | null; band?: string | null });
   return String(value);
-}
-
-/** What an option is called in plain words. */
-export function labelOf(options: Schema<"OptionShape">[] | undefined, code: string): string {
-  const option = options?.find((one) => one.code === code) as (Schema<"OptionShape"> & { plain?: string }) | undefined;
-  return option?.plain || option?.label || code;
 }
 
 function amount({ fen, band }: { fen?: number | null; band?: string | null }): string {

@@ -2,7 +2,8 @@
 import type { Schema } from "@/api/client";
 import type { PageName } from "@/core/pages";
 import type { Command } from "@/core/queue";
-import { labelOf, type Line, linesOf } from "@/core/told";
+import { labelOf } from "@/core/options";
+import { type Line, linesOf } from "@/core/told";
 import { FINDINGS, wordOf } from "@/core/words";
 import { FOUND, INCOME, labelIn, MET, NEEDS, SAFE, URGENCY } from "@/core/verification";
 

@@ -1,19 +1,19 @@
 /** What can be ticked at the place of a report; before there is a place, what can be ticked anywhere. */
 import { computed, type ComputedRef, reactive, shallowRef, watch } from "vue";
 
-import { type Shown, shown } from "@/core/answers";
-import { ask } from "@/core/session";
+import type { Shown } from "@/core/answers";
+import { optionsShown } from "@/core/options";
 
 import type { Options } from "./form";
 
 export function optionsAt(place: ComputedRef<string>) {
-  const general = shown<Options>("form-options", () => ask("get", "/api/report-form"));
+  const general = optionsShown();
   const local = shallowRef<Shown<Options>>();
 
   watch(
     place,
     (id) => {
-      local.value = id ? shown(`form-options/${id}`, () => ask("get", "/api/report-form", { query: { place: id } })) : undefined;
+      local.value = id ? optionsShown(id) : undefined;
       void local.value?.refresh();
     },
     { immediate: true },

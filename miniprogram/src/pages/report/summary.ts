@@ -1,6 +1,8 @@
 /** The filled-in report in lines to read over before signing. */
+import type { Schema } from "@/api/client";
 import { readableMonth } from "@/core/clock";
 import { maskedIdNo } from "@/core/idcard";
+import { plainOf } from "@/core/options";
 import { BANDS, REPORT_FIELDS, SAFETY } from "@/core/words";
 
 import { type Detail, detailsOf, normalPhone, type Options, reasonOf, type ReportDraft, STEPS } from "./form";
@@ -11,14 +13,7 @@ export interface Part {
   lines: string[];
 }
 
-type Option = { code: string; label: string; plain?: string };
-
-/** How people say it, where the table knows. */
-export function plainOf(option: Option): string {
-  return option.plain || option.label;
-}
-
-function named(options: readonly Option[], codes: readonly string[]): string {
+function named(options: readonly Schema<"OptionShape">[], codes: readonly string[]): string {
   return options
     .filter(({ code }) => codes.includes(code))
     .map(plainOf)
