@@ -13,7 +13,7 @@ STAMP := .venv/stamp
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
-.PHONY: default help demo test lint api phone bench build clean
+.PHONY: default help demo test lint api phone bench build audit clean
 
 default: $(STAMP) help
 
@@ -51,6 +51,7 @@ api: $(STAMP) ## write docs/openapi.json anew after a change of the API
 
 test: lint $(PHONE) ## run all checks and all tests on real MongoDB, Redis and Chromium
 	@bash deploy/browser.sh
+	@bash deploy/checkers.sh
 	@bash deploy/node.sh tests/wechat/others/npm tests/miniprogram/harness
 	@bash deploy/phone.sh test
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -60,6 +61,9 @@ bench: $(STAMP) $(PHONE) ## measure; NAME=… for one of the benchmarks, SCALE=c
 
 build: $(STAMP) $(PHONE) ## make the wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+audit: $(STAMP) ## look for weaknesses in dependencies, and for secrets; OFFLINE=1 asks no database
+	@bash deploy/audit.sh
 
 clean: ## remove what was built (not the demo's data in var/)
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -6,10 +6,13 @@ import sys
 
 NAMES = {
     "submit": "benchmarks.submit",
+    "scale": "benchmarks.scale",
     "report-to-phone": "benchmarks.report_to_phone",
     "callback": "benchmarks.callback",
     "push": "benchmarks.push",
     "phone": "benchmarks.phone",
+    "faults": "benchmarks.faults",
+    "fuzz": "benchmarks.fuzz",
 }
 
 

@@ -89,6 +89,33 @@ class Stage:
         return rest | self.settings.environment()
 
 
+def environment_on(data_dir: Path, mongodb_uri: str, redis_url: str) -> dict[str, str]:
+    """The environment of an installation in test mode on these databases: free ports, keys of its own, and
+    the simulator as its platform."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    simulator_port = free_port()
+    return {
+        "FANGPIN_MODE": "test",
+        "FANGPIN_DATA_DIR": str(data_dir),
+        "FANGPIN_MONGODB_URI": mongodb_uri,
+        "FANGPIN_REDIS_URL": redis_url,
+        "FANGPIN_PORT": str(free_port()),
+        "FANGPIN_METRICS_PORT": str(free_port()),
+        "FANGPIN_SIMULATOR_PORT": str(simulator_port),
+        "FANGPIN_SECRET_KEY": secrets.token_urlsafe(32),
+        "FANGPIN_FIELD_KEYS": f"bench:{key}",
+        "FANGPIN_INDEX_KEYS": f"bench:{key}",
+        "FANGPIN_WECHAT_API_BASE": f"http://127.0.0.1:{simulator_port}",
+        "FANGPIN_WECHAT_OPEN_BASE": f"http://127.0.0.1:{simulator_port}",
+        "FANGPIN_OA_APP_ID": "wxbench000000000oa",
+        "FANGPIN_OA_SECRET": secrets.token_hex(16),
+        "FANGPIN_OA_TOKEN": secrets.token_hex(8),
+        "FANGPIN_OA_AES_KEY": base64.b64encode(secrets.token_bytes(32)).decode()[:43],
+        "FANGPIN_MP_APP_ID": "wxbench000000000mp",
+        "FANGPIN_MP_SECRET": secrets.token_hex(16),
+    }
+
+
 @contextlib.asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     """Databases in a temporary folder, migrated and seeded, with the simulator running."""
@@ -96,33 +123,10 @@ async def stage() -> AsyncIterator[Stage]:
         data_dir = Path(folder)
         mongod = await start_mongod(data_dir)
         redis = await start_redis(data_dir)
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        simulator_port = free_port()
-        settings = load_settings(
-            {
-                "FANGPIN_MODE": "test",
-                "FANGPIN_DATA_DIR": folder,
-                "FANGPIN_MONGODB_URI": mongod.uri,
-                "FANGPIN_REDIS_URL": redis.uri,
-                "FANGPIN_PORT": str(free_port()),
-                "FANGPIN_METRICS_PORT": str(free_port()),
-                "FANGPIN_SIMULATOR_PORT": str(simulator_port),
-                "FANGPIN_SECRET_KEY": secrets.token_urlsafe(32),
-                "FANGPIN_FIELD_KEYS": f"bench:{key}",
-                "FANGPIN_INDEX_KEYS": f"bench:{key}",
-                "FANGPIN_WECHAT_API_BASE": f"http://127.0.0.1:{simulator_port}",
-                "FANGPIN_WECHAT_OPEN_BASE": f"http://127.0.0.1:{simulator_port}",
-                "FANGPIN_OA_APP_ID": "wxbench000000000oa",
-                "FANGPIN_OA_SECRET": secrets.token_hex(16),
-                "FANGPIN_OA_TOKEN": secrets.token_hex(8),
-                "FANGPIN_OA_AES_KEY": base64.b64encode(secrets.token_bytes(32)).decode()[:43],
-                "FANGPIN_MP_APP_ID": "wxbench000000000mp",
-                "FANGPIN_MP_SECRET": secrets.token_hex(16),
-            }
-        )
+        settings = load_settings(environment_on(data_dir, mongod.uri, redis.uri))
         made = Stage(settings)
         try:
-            await made.start("simulator", ready=f"tcp://127.0.0.1:{simulator_port}")
+            await made.start("simulator", ready=f"tcp://127.0.0.1:{settings.simulator_port}")
             await migrate(settings)
             await seed(settings)
             yield made

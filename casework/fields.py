@@ -30,22 +30,23 @@ class FieldCipher:
     """Seals and opens field values.
 
     `keys` maps key ids to 32-byte keys; the first is used for sealing, all for opening, so that
-    values sealed under an older key stay readable while keys rotate.
+    values sealed under an older key stay readable while keys rotate. `kid` is the first key's id, `older`
+    are the others'.
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
-        self._kid = next(iter(keys))
+        self.kid, *self.older = keys
         self._ciphers = {
             (name, kid): make(key) for name, make in ALGORITHMS.items() for kid, key in keys.items()
         }
-        self._current = self._ciphers[CURRENT_ALGORITHM, self._kid]
+        self._current = self._ciphers[CURRENT_ALGORITHM, self.kid]
 
     def seal(self, value: str | bytes, collection: str, id: str, field: str) -> Sealed:
         """`value` encrypted for its place."""
         nonce = os.urandom(NONCE_BYTES)
         data = value.encode() if isinstance(value, str) else value
         sealed = self._current.encrypt(nonce, data, f"{collection}|{id}|{field}".encode())
-        return {"alg": CURRENT_ALGORITHM, "kid": self._kid, "nonce": nonce, "ciphertext": sealed}
+        return {"alg": CURRENT_ALGORITHM, "kid": self.kid, "nonce": nonce, "ciphertext": sealed}
 
     def seal_json(self, value: Any, collection: str, id: str, field: str) -> Sealed:
         """Any JSON value, sealed as one."""
@@ -76,12 +77,13 @@ class BlindIndex:
     """Keyed digests of exact values, for look-up without decrypting.
 
     Each digest carries its key's id (``kid:hex``). `of` uses the current key; `all_of` gives the
-    digest under every key, so that a look-up finds documents indexed before a rotation.
+    digest under every key, so that a look-up finds documents indexed before a rotation. `kid` is the first
+    key's id, `older` are the others'.
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._keys = dict(keys)
-        self._kid = next(iter(self._keys))
+        self.kid, *self.older = self._keys
 
     def _digest(self, kid: str, purpose: str, value: str | bytes) -> str:
         data = value.encode() if isinstance(value, str) else value
@@ -89,8 +91,12 @@ class BlindIndex:
 
     def of(self, purpose: str, value: str | bytes) -> str:
         """The digest under the current key; `purpose` keeps equal values of different fields apart."""
-        return self._digest(self._kid, purpose, value)
+        return self._digest(self.kid, purpose, value)
 
     def all_of(self, purpose: str, value: str | bytes) -> list[str]:
         """The digests under every known key, the current one first."""
         return [self._digest(kid, purpose, value) for kid in self._keys]
+
+    def knows(self, digest: str) -> bool:
+        """Whether the key of a digest is there, so that it can be compared."""
+        return digest.partition(":")[0] in self._keys

@@ -135,14 +135,19 @@ class Handler(RequestHandler):
     def set_default_headers(self) -> None:
         """Headers of every answer; pages set a wider content policy of their own."""
         self.clear_header("Server")
+        self.set_header("X-Request-Id", self.request_id)
         for name, value in HEADERS.items():
             self.set_header(name, value)
+
+    def compute_etag(self) -> str | None:
+        """None: what must not be stored needs no tag, and "304" tells a client nothing that it has. What may
+        be stored has a tag of its own (`handlers.phone`)."""
+        return None
 
     def prepare(self) -> Awaitable[None] | None:
         """Decide about access before the body is looked at."""
         self.application.settings["under_way"].add(self)
         REQUEST_ID.set(self.request_id)
-        self.set_header("X-Request-Id", self.request_id)
         method = getattr(self, (self.request.method or "").lower(), None)
         access = getattr(method, "access", None)
         if access is None:
@@ -174,7 +179,7 @@ class Handler(RequestHandler):
         return token.strip() if scheme.lower() == "bearer" else ""
 
     async def _sign_in(self, limit: str) -> None:
-        session = await self.services.sessions.check(self.token, limit)
+        session = await self.services.sessions.check(self.token, limit, self.request.remote_ip or "")
         staff_id, grants = session.staff_id, None
         if staff_id:
             grants = await self.services.staff.grants_of(staff_id, session.person_id)

@@ -37,6 +37,8 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
 #: Events by which a person opens a minute for customer messages; their messages open 48 hours. Receipts,
 #: pages viewed and the like open none. Source: 客服消息 in the platform's documentation.
 CONTACTS = frozenset({"subscribe", "scan", "click", "scancode_push", "scancode_waitmsg"})
+#: The kinds of messages that people send. Source: 接收普通消息 in the platform's documentation.
+MESSAGES = frozenset({"text", "image", "voice", "video", "shortvideo", "location", "link"})
 #: Of these there is one for each message that we send, and nobody waits for them: they go straight to the
 #: unique index, and the workers take them together at their next poll. One that says that a message did not
 #: arrive is urgent: whoever refuses our messages is to cost no second call.
@@ -95,8 +97,9 @@ class Callback:
         elif event in CONTACTS:
             services.account.touched(message.app_id, message.openid)
         words = await self._words(message)
-        known = event is None or event in EFFECTS or words is not None
-        services.watch.callback(kind if known else "event.other", "taken")
+        # What nobody has heard of has one name together: a counter stays as long as the process.
+        known = kind in MESSAGES if event is None else event in EFFECTS or words is not None
+        services.watch.callback(kind if known else "event.other" if event else "other", "taken")
         if words is None:
             return Reply(200, ACK)
         return Reply(200, services.codecs.reply(message, words), "application/xml; charset=utf-8")

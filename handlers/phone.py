@@ -164,10 +164,6 @@ class PhoneHandler(Handler):
         else:
             self.finish(file.plain)
 
-    def compute_etag(self) -> str | None:
-        """The tag was made when the file was read."""
-        return None
-
 
 class PhoneRootHandler(Handler):
     """/m"""

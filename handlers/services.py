@@ -38,10 +38,11 @@ class Sessions(Protocol):
     async def open(self, session: Session) -> str:
         """A new token for a session."""
 
-    async def check(self, token: str, limit: str) -> Session:
+    async def check(self, token: str, limit: str, address: str) -> Session:
         """The session of a token, counted against the rate limit named `limit`.
 
-        Raises `NotSignedIn` or `TooOften`.
+        Raises `NotSignedIn`, or `TooOften` also where too many tokens of nobody come from one `address`; a
+        good token is never refused for those.
         """
 
     async def close(self, token: str) -> None:
@@ -126,7 +127,7 @@ class Services:
     wake: Callable[[str], None]
     """Tell the workers that there is something in the ``outbox`` or among the ``events``; cheap, never
     raises."""
-    health: Mapping[str, Callable[[], Awaitable[None]]]
+    health: dict[str, Callable[[], Awaitable[None]]]
     """One probe for each part that we need; a probe raises when its part is away."""
     oldest_client: tuple[int, ...]
     version: str

@@ -47,6 +47,9 @@ def request_log(metrics: Metrics) -> Note:
     timers: dict[tuple[str, str, int], Callable[[float], None]] = {}
 
     def note(method: str, route: str, status: int, seconds: float, *, quiet: bool = False) -> None:
+        if method not in RequestHandler.SUPPORTED_METHODS:
+            # Anybody can invent methods, and a counter stays as long as the process.
+            method = "other"
         observe = timers.get((method, route, status))
         if observe is None:
             observe = metrics.requests.labels(method, route, str(status)).observe
@@ -121,6 +124,8 @@ class Running:
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         self._parts = parts
+        self._leaving = False
+        parts.services.health["server"] = self._stays
         self._under_way: set[Any] = set()
         note = request_log(parts.metrics)
         self._server = Server(
@@ -139,8 +144,20 @@ class Running:
             idle_connection_timeout=IDLE_SECONDS,
         )
         self._server.listen(settings.port, settings.address, reuse_port=True)
-        self._metrics = serve_metrics(parts.metrics, settings.metrics_port)
+        self._metrics = serve_metrics(parts.metrics, settings.metrics_port, settings.metrics_address)
         self._flushing = asyncio.ensure_future(_flush_for_ever(parts))
+
+    async def _stays(self) -> None:
+        if self._leaving:
+            raise RuntimeError("this server is about to stop")
+
+    async def leave(self) -> None:
+        """Let other servers take over, so that no request fails; `close` is then to follow.
+
+        From now on the server is not ready. See `server.http.Server.leave`.
+        """
+        self._leaving = True
+        await self._server.leave()
 
     async def close(self) -> None:
         """Stop listening, finish what was accepted, write what was only noted."""
@@ -157,7 +174,7 @@ class Running:
             await self._parts.services.account.flush()
 
     async def _all_answered(self) -> None:
-        while self._under_way:  # noqa: ASYNC110 - to look again costs less than a signal at every answer.
+        while self._server.busy:  # noqa: ASYNC110 - to look again costs less than a signal at every answer.
             await asyncio.sleep(STOP_POLL_SECONDS)
 
 
@@ -174,4 +191,6 @@ async def serve(settings: Settings) -> None:
         with interrupts(lambda: None) as asked:
             await asked.wait()
         log.info("stopping")
+        if settings.mode is not Mode.DEMO:  # The demo ends as a whole: nobody takes over.
+            await running.leave()
         await running.close()

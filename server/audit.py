@@ -15,6 +15,8 @@ async def verify(settings: Settings) -> int:
         )
     typer.echo(f"已封存 {verdict.batches} 批、{verdict.sealed} 条审计记录。")
     typer.echo(f"未封存 {verdict.unsealed} 条，最早的一条已等待 {verdict.unsealed_age:.1f} 秒。")
+    if verdict.unsigned:
+        typer.echo(f"有 {verdict.unsigned} 批没有检查点。请先把各台机器的检查点文件合在一起。")
     for fault in verdict.faults:
         typer.echo(f"异常：{fault}")
     typer.echo(

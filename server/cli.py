@@ -69,7 +69,7 @@ def serve() -> None:
     """启动服务（公众号回调、接口、网页）。"""
     from server.app import serve as run  # noqa: PLC0415
 
-    _work(run, sys.stdout)
+    _work(_on_fit_database(run), sys.stdout)
 
 
 @app.command()
@@ -77,7 +77,7 @@ def worker() -> None:
     """启动后台进程（发送通知、催办、封存审计记录）。"""
     from server.worker import run_worker  # noqa: PLC0415
 
-    _work(run_worker, sys.stdout)
+    _work(_on_fit_database(run_worker), sys.stdout)
 
 
 @app.command()
@@ -100,6 +100,12 @@ def simulator(
         str | None, typer.Option(help="小程序的服务器地址；填空字符串则不推送。")
     ] = None,
     latency_ms: Annotated[float | None, typer.Option(min=0, help="每个微信接口先等多少毫秒。")] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="把人、消息和凭据记在这个文件里，被杀掉再启动也不丢；不填则只在内存里。"
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="随机数的种子，使按概率的故障可以重现。")] = None,
 ) -> None:
     """启动微信模拟器，单独使用不需要任何准备（不能用于正式环境）。
@@ -154,11 +160,57 @@ def publish(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="只说明要做什么，不改动；有要做的则退出码为 1。")
+    ] = False,
+) -> None:
     """把数据库升级到本版本；中断后可以再次执行。"""
     from server.migrate import migrate as run  # noqa: PLC0415
+    from server.migrate import what_waits  # noqa: PLC0415
 
-    _work(run)
+    if not check:
+        _work(lambda settings: run(settings, typer.echo))
+        return
+    waiting = _work(what_waits)
+    for sentence in waiting or ["数据库已是本版本，不需要升级。"]:
+        typer.echo(sentence)
+    raise typer.Exit(1 if waiting else 0)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="写到哪个文件；已有的文件不会被覆盖。")]) -> None:
+    """备份数据库和审计签名到一个加密文件；服务可以照常运行。"""
+    from server.backup import backup as run  # noqa: PLC0415
+
+    run(_settings(), file, typer.echo)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="备份文件。")],
+    check: Annotated[bool, typer.Option("--check", help="只检查备份文件是否完好，不恢复。")] = False,
+    drop_partial: Annotated[bool, typer.Option("--drop-partial", help="先清除上次没有完成的恢复。")] = False,
+) -> None:
+    """把备份恢复到一个空的数据库，并核对是否与备份完全一致。"""
+    from server.backup import check as read_through  # noqa: PLC0415
+    from server.backup import describe  # noqa: PLC0415
+    from server.restore import restore as run  # noqa: PLC0415
+
+    if not check:
+        raise typer.Exit(run(_settings(), file, typer.echo, drop_partial=drop_partial))
+    for line in describe(read_through(_settings(), file)):
+        typer.echo(line)
+
+
+@app.command()
+def reseal(
+    check: Annotated[bool, typer.Option("--check", help="只统计还有多少，不做改动。")] = False,
+) -> None:
+    """换密钥时，把旧密钥加密的数据改用现在的密钥；可在服务运行时执行，中断后可以再次执行。"""
+    from server.reseal import reseal as run  # noqa: PLC0415
+
+    raise typer.Exit(_work(lambda settings: run(settings, typer.echo, check=check)))
 
 
 @audit_app.command()
@@ -197,12 +249,31 @@ def main() -> None:
         app()
 
 
-def _work(command: Callable[[Settings], Awaitable[Any]], log_to: Any = None) -> Any:
-    """Run a command with the settings of this machine and its log entries on the given stream."""
+def _settings(log_to: Any = None) -> Settings:
+    """The settings of this machine; log entries go to the given stream from now on."""
     values = load_attached_settings()
     # Commands for people keep standard output for their result.
     configure_logging(values.log_level, clock_for(values), (log_to or sys.stderr).buffer)
-    return _complete(command(values), new_event_loop)
+    return values
+
+
+def _work(command: Callable[[Settings], Awaitable[Any]], log_to: Any = None) -> Any:
+    """Run a command with the settings of this machine and its log entries on the given stream."""
+    return _complete(command(_settings(log_to)), new_event_loop)
+
+
+def _on_fit_database(
+    command: Callable[[Settings], Awaitable[None]],
+) -> Callable[[Settings], Awaitable[None]]:
+    """The command, once the database is known to be one that this program may work on."""
+
+    async def run(settings: Settings) -> None:
+        from server.migrate import refuse_unfit  # noqa: PLC0415
+
+        await refuse_unfit(settings)
+        await command(settings)
+
+    return run
 
 
 def _complete(
@@ -249,6 +320,8 @@ def _sentence_for(error: Exception) -> str | None:
             f"{PREFIX}{name}" for name in ("PORT", "METRICS_PORT", "SIMULATOR_PORT")
         )
         return f"端口已被其他程序占用，请用 {settings_of_ports} 换一个端口。"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "磁盘已满，请腾出空间后再试。"
     if isinstance(error, PermissionError) and error.filename:
         return f"没有权限读写 {error.filename}。"
     return None

@@ -6,6 +6,7 @@ down in `run.json` where its parts listen, so that other commands work on the ru
 
 import asyncio
 import base64
+import contextlib
 import errno
 import fcntl
 import os
@@ -28,6 +29,7 @@ from server import CannotRun
 from server.clock import clock_for
 from server.embedded import EmbeddedServer, free_port, guarded, start_mongod, start_redis
 from server.logs import configure_logging
+from server.rotation import rotate_all
 from server.settings import PREFIX, Mode, Settings, load_settings
 from server.supervisor import Child, Supervisor, describe_exit, interrupts
 
@@ -40,6 +42,7 @@ _TAIL_BYTES = 2000
 _LOCK_TRIES = 3
 _LOCK_PAUSE_SECONDS = 0.05
 _DATABASE_POLL_SECONDS = 0.25
+_LOG_SECONDS = 10.0
 
 
 class DemoRefused(CannotRun):
@@ -149,6 +152,7 @@ def demo_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
         "SECRET_KEY": lambda: secrets.token_urlsafe(48),
         "FIELD_KEYS": lambda: f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "INDEX_KEYS": lambda: f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "BACKUP_KEY": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
         "OA_APP_ID": lambda: f"wx{secrets.token_hex(8)}",
         "OA_SECRET": lambda: secrets.token_hex(16),
         "OA_TOKEN": lambda: secrets.token_hex(12),
@@ -260,6 +264,7 @@ async def run_demo(
         lock = stack.enter_context((data_dir / _LOCK).open("a+b"))
         await _take(lock, data_dir)
         (data_dir / _RUN).unlink(missing_ok=True)
+        rotate_all(data_dir)
         check_port(settings.address, settings.port, f"{PREFIX}PORT")
         check_port(settings.address, settings.simulator_port, f"{PREFIX}SIMULATOR_PORT")
         log = stack.enter_context((data_dir / "demo.log").open("ab"))
@@ -404,13 +409,14 @@ class _Demo:
 
     @asynccontextmanager
     async def _databases(self) -> AsyncIterator[None]:
-        """Keep the embedded servers running inside, and stop them at the end."""
-        keeping = asyncio.create_task(self._keep_databases())
+        """Keep the embedded servers running inside, and their logs short; stop them at the end."""
+        keeping = {asyncio.create_task(self._keep_databases()), asyncio.create_task(self._keep_logs())}
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.wait({keeping})
+            for task in keeping:
+                task.cancel()
+            await asyncio.wait(keeping)
             for server in reversed(self._embedded.values()):
                 await server.stop()
 
@@ -430,6 +436,13 @@ class _Demo:
                     continue
                 self._note()
                 self._say(f"{name} 已重新启动。")
+
+    async def _keep_logs(self) -> None:
+        """Keep the logs from growing without end."""
+        while True:
+            await asyncio.sleep(_LOG_SECONDS)
+            with contextlib.suppress(OSError):  # A full disk is told by those who have to write to it.
+                rotate_all(self._data_dir)
 
     def _kill(self) -> None:
         self._say("立即结束所有进程。")

@@ -107,7 +107,9 @@ class EmbeddedServer:
                 return
 
 
-async def start_mongod(data_dir: Path, port: int = 0, *, cache_gb: float = 1.0) -> EmbeddedServer:
+async def start_mongod(
+    data_dir: Path, port: int = 0, *, cache_gb: float = 1.0, alone: bool = True, options: Sequence[str] = ()
+) -> EmbeddedServer:
     """Start MongoDB as a replica set of one, so that transactions and change streams work.
 
     Call it from the main thread: the server ends when the thread that started it does.
@@ -117,9 +119,12 @@ async def start_mongod(data_dir: Path, port: int = 0, *, cache_gb: float = 1.0) 
             folder used before keeps its data, also with another port.
         port: the port on 127.0.0.1; 0 chooses a free one.
         cache_gb: the storage engine's cache (`--wiredTigerCacheSizeGB`), at least 0.25.
+        alone: whether it is to be a set of its own. Otherwise it is, or becomes, a member of a set with
+            others, which whoever starts them all configures.
+        options: further words of the command line.
 
     Returns:
-        The server, already primary.
+        The server, already primary; or, where it is not alone, already accepting connections.
 
     Raises:
         EmbeddedUnavailable: there is no binary, or it does not run or start here.
@@ -130,20 +135,24 @@ async def start_mongod(data_dir: Path, port: int = 0, *, cache_gb: float = 1.0) 
     log = data_dir / "mongod.log"
     number = port or free_port()
     # Diagnostic files and a five-per-cent oplog only wear the disk of a single machine. A signalled
-    # primary otherwise waits up to fifteen seconds for secondaries, which this set never has.
+    # primary otherwise waits up to fifteen seconds for secondaries, which this set never has. The
+    # transaction of a process that was killed keeps others from its documents for as long as it may live: a
+    # minute by default, where ours take milliseconds.
     argv = f"""--port {number} --bind_ip {_HOST} --nounixsocket --replSet {_REPLICA_SET} --oplogSize 256
         --wiredTigerCacheSizeGB {cache_gb} --quiet --logappend
         --setParameter diagnosticDataCollectionEnabled=false
-        --setParameter shutdownTimeoutMillisForSignaledShutdown=100""".split()
+        --setParameter shutdownTimeoutMillisForSignaledShutdown=100
+        --setParameter transactionLifetimeLimitSeconds=5""".split()
     start = _size(log)
     server = _start(
         "mongod",
-        [binary, *argv, "--dbpath", str(files), "--logpath", str(log)],
+        [binary, *argv, *options, "--dbpath", str(files), "--logpath", str(log)],
         f"mongodb://{_HOST}:{number}/?replicaSet={_REPLICA_SET}",
         number,
         log,
     )
-    return await _when_ready(server, _become_primary(server), start)
+    ready = _become_primary(server) if alone else _until_accepting(server)
+    return await _when_ready(server, ready, start)
 
 
 async def start_redis(data_dir: Path, port: int = 0) -> EmbeddedServer:
@@ -285,6 +294,19 @@ def _configure(client: MongoClient[dict[str, Any]], host: str) -> None:
         config["members"] = [{**config["members"][0], "host": host}]
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
+
+
+async def _until_accepting(server: EmbeddedServer) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(_HOST, server.port)
+            writer.close()
+            return
+        except OSError:
+            if server.process.poll() is not None or time.monotonic() > end:
+                raise
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _until_pong(server: EmbeddedServer) -> None:

@@ -1,6 +1,7 @@
 """The HTTP server: a door past the router for the platform's callback, and an end to slow bodies."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Mapping
 from http.client import responses
@@ -19,10 +20,23 @@ from tornado.httputil import (
 
 from casework.clock import Clock
 from handlers.callback import Reply
+from server.listener import bring_no_more
 
 #: A body that is not there by then is not waited for.
 BODY_SECONDS = 60.0
 SWEEP_SECONDS = 5.0
+#: For so long a server that leaves goes on as ever, while load balancers see that it is not ready and
+#: clients that keep connections come round for the answer that asks them to open another one.
+NOTICE_SECONDS = 2.0
+#: … and for so long it waits for those whose handshake has begun,
+HANDSHAKE_SECONDS = 0.5
+#: … and for the requests of those who came last.
+LAST_SECONDS = 1.0
+LEAVE_POLL_SECONDS = 0.02
+#: The list to which every proxy adds whom it speaks for.
+FORWARDED_FOR = "X-Forwarded-For"
+#: Whatever else Tornado would take from a proxy. One that does not set them lets them pass as they came.
+HEARSAY = ("X-Forwarded-Proto", "X-Real-Ip", "X-Scheme")
 #: More parameters than any request of the platform has.
 QUERY_FIELDS = 32
 
@@ -73,12 +87,24 @@ class Server(HTTPServer):
         self.under_way = under_way
         self.note = note
         self.reading: dict[HTTPConnection, float] = {}
+        self._open: set[object] = set()
         self._loop = asyncio.get_running_loop()
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._cut_off)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Watch the request that begins."""
+        """Watch the connection's next request, once its last answer is on its way."""
+        self._open.discard(server_conn)
         return _Request(self, server_conn, request_conn)
+
+    def request_begins(self, server_conn: object, request_conn: HTTPConnection) -> None:
+        """Note that a request's headers are here."""
+        self._open.add(server_conn)
+        self.reading[request_conn] = self.time()
+
+    def on_close(self, server_conn: object) -> None:
+        """Forget a connection."""
+        self._open.discard(server_conn)
+        super().on_close(server_conn)
 
     def to_application(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """What takes the request of an application's path."""
@@ -87,6 +113,32 @@ class Server(HTTPServer):
     def time(self) -> float:
         """The event loop's seconds."""
         return self._loop.time()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is here, perhaps in part, whose answer is not."""
+        return bool(self._open or self.under_way)
+
+    async def leave(self) -> None:
+        """Send everybody to the other servers, and stop listening, so that nobody's request fails.
+
+        Closing a connection while its client sends the next request would cut that off, and so would closing
+        a listener to which the kernel has given a connection that was not taken yet.
+        """
+        self.conn_params.no_keep_alive = True
+        await asyncio.sleep(NOTICE_SECONDS)
+        for listener in self._sockets.values():
+            bring_no_more(listener)
+        await asyncio.sleep(HANDSHAKE_SECONDS)
+        for listener in self._sockets.values():
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self._handle_connection(*listener.accept())
+        self.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                while self._connections:  # noqa: ASYNC110 - nothing tells of the last one's end.
+                    await asyncio.sleep(LEAVE_POLL_SECONDS)
 
     def stop(self) -> None:
         """Stop listening and watching."""
@@ -114,12 +166,21 @@ class _Request(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         server, connection = self._server, self._connection
-        server.reading[connection] = server.time()
+        server.request_begins(self._server_conn, connection)
         if isinstance(start_line, RequestStartLine) and start_line.path.startswith(server.door.path):
             self._inner = _AtTheDoor(server, connection)
         else:
+            if server.xheaders:
+                self._drop_hearsay(headers)
             self._inner = server.to_application(self._server_conn, connection)
         return self._inner.headers_received(start_line, headers)
+
+    def _drop_hearsay(self, headers: HTTPHeaders) -> None:
+        """Only a proxy that we know may say whom it speaks for; Tornado takes anybody's word."""
+        sender = self._connection.context.remote_ip  # type: ignore[attr-defined]
+        known = sender in (self._server.trusted_downstream or ())
+        for name in HEARSAY if known else (*HEARSAY, FORWARDED_FOR):
+            headers.pop(name, None)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._inner.data_received(chunk) if self._inner is not None else None

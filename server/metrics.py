@@ -104,8 +104,9 @@ async def _nothing() -> None:
 
 
 def serve_metrics(
-    metrics: Metrics, port: int, address: str = "127.0.0.1", refresh: Callable[[], Awaitable[None]] = _nothing
+    metrics: Metrics, port: int, address: str, refresh: Callable[[], Awaitable[None]] = _nothing
 ) -> HTTPServer:
-    """Listen for Prometheus; `refresh` brings gauges up to date before each reading."""
+    """Listen for Prometheus on a port of an address; `refresh` brings gauges up to date before each
+    reading."""
     routes = [(r"/metrics", _MetricsHandler, {"metrics": metrics, "refresh": refresh})]
     return Application(routes, log_function=lambda _: None).listen(port, address)

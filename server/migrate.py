@@ -1,11 +1,58 @@
-"""Bringing the database to this version: indexes and the default code tables."""
+"""Bringing the database to this version: documents, indexes, and the default code tables.
 
+What has been done is known by the documents themselves: each has the number of its schema, and a step takes
+those that have one number to the next. So a migration may break off anywhere and be begun again, and two at
+once do the same things once. The database as a whole has a number as well, in the collection `installation`:
+how far all of its documents have been brought.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import structlog
+from pymongo.errors import ConnectionFailure
 
 from casework.account.model import STAFF_TAG, Answer
 from casework.tables import defaults
-from server.parts import Parts, parts_for
+from server import CannotRun
+from server.backup import RESTORING
+from server.parts import Parts, mongo_client, parts_for, version
 from server.settings import Settings
+
+#: How many documents one update takes; between two of them the servers have their turn.
+BATCH = 2000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What takes the documents of one collection from one schema to the next.
+
+    Attributes:
+        collection: its name.
+        schema: of the documents before; one more afterwards. A document without a number has schema 1.
+        words: what is done, in Chinese, as the operator reads it.
+        update: the update as an aggregation pipeline. MongoDB applies it to a document in one piece, so
+            that nothing is lost which a running server writes at the same time.
+    """
+
+    collection: str
+    schema: int
+    words: str
+    update: Sequence[Mapping[str, Any]]
+
+    @property
+    def waiting(self) -> dict[str, Any]:
+        """The filter for documents that still have to take this step."""
+        return {"schema": {"$in": [1, None]} if self.schema == 1 else self.schema}
+
+
+#: Every step since the first release, the oldest first. New ones are appended, none is ever changed. Servers
+#: of the version before go on working while and after it runs, so a step adds what the new version needs and
+#: leaves what the old one reads; a later version removes that.
+STEPS: tuple[Step, ...] = ()
 
 #: What the account answers by itself until its administrators change it: name, keys, kind, text. Keys that
 #: begin with @ are occasions; see `casework.account.model.Answer`.
@@ -100,8 +147,18 @@ def default_answers(app_id: str) -> list[Answer]:
     ]
 
 
-async def bring_up(parts: Parts) -> None:
-    """Create what is missing; what a county has changed stays. Safe to repeat and to interrupt."""
+async def bring_up(
+    parts: Parts, steps: Sequence[Step] = STEPS, say: Say = lambda _: None, batch: int = BATCH
+) -> None:
+    """Change what is old and create what is missing; what a county has changed stays.
+
+    Safe to repeat and to interrupt. Raises `CannotRun` where the database belongs to a later version.
+    """
+    database = parts.mongo[parts.settings.mongodb_database]
+    await _refuse_later(database, steps)
+    # The indexes come afterwards, because a unique one may be on what a step writes.
+    for step in steps:
+        await _take(database[step.collection], step, say, batch)
     await parts.stores.prepare()
     await parts.stores.tables.add_missing(defaults.rows())
     for account in parts.settings.accounts:
@@ -116,9 +173,91 @@ async def bring_up(parts: Parts) -> None:
                     "schema": 1,
                 }
             )
+    await database["installation"].update_one(
+        {"_id": "database"},
+        {"$max": {"schema": _latest(steps)}, "$set": {"program": version()}},
+        upsert=True,
+    )
 
 
-async def migrate(settings: Settings) -> None:
-    """Bring the database to this version."""
+async def _take(collection: Any, step: Step, say: Say, batch: int) -> None:
+    """Let all documents that wait for a step take it."""
+    total = await collection.count_documents(step.waiting)
+    done = 0
+    cursor = collection.find(step.waiting, {"_id": 1}).sort("_id", 1)
+    while ids := [document["_id"] for document in await cursor.to_list(batch)]:
+        # The filter is asked again: another migration may have been here since.
+        await collection.update_many(
+            {"_id": {"$in": ids}, **step.waiting}, [*step.update, {"$set": {"schema": step.schema + 1}}]
+        )
+        done += len(ids)
+        say(f"{step.words}：{done}/{max(done, total)}")
+
+
+def _latest(steps: Sequence[Step]) -> int:
+    return 1 + len(steps)
+
+
+async def _installation(database: Any) -> dict[str, Any]:
+    """What the database says of itself; its schema is 0 before the first migration."""
+    return await database["installation"].find_one({"_id": "database"}) or {"schema": 0, "program": ""}
+
+
+async def _refuse_later(database: Any, steps: Sequence[Step]) -> None:
+    if await database[RESTORING].find_one():
+        raise CannotRun(
+            f"数据库 {database.name} 正在恢复，或者上次恢复没有完成，请先用 fangpin restore 恢复完整。"
+        )
+    if (await _installation(database))["schema"] > _latest(steps):
+        raise CannotRun(f"数据库 {database.name} 已由更新的版本升级过，请使用更新的程序版本。")
+
+
+async def refuse_unfit(settings: Settings, steps: Sequence[Step] = STEPS) -> None:
+    """Refuse to work on a database that is not at the schema of this program.
+
+    A database that does not answer is no reason: a process that starts without it waits for it.
+
+    Raises:
+        CannotRun: the database is older or newer than this program, or only half restored.
+        SettingsError: there is no address of a database.
+    """
+    settings.need("mongodb_uri")
+    client = mongo_client(settings.mongodb_uri.get_secret_value())
+    database = client[settings.mongodb_database]
+    try:
+        await _refuse_later(database, steps)
+        if (await _installation(database))["schema"] < _latest(steps):
+            raise CannotRun(f"数据库 {database.name} 还没有升级到本版本，请先执行 fangpin migrate。")
+    except ConnectionFailure as error:
+        structlog.get_logger().warning("database away at start", error=type(error).__name__)
+    finally:
+        client.close()
+
+
+async def migrate(
+    settings: Settings, say: Say = lambda _: None, steps: Sequence[Step] = STEPS, batch: int = BATCH
+) -> None:
+    """Bring the database to this version, telling how far it is; see `bring_up`."""
     async with parts_for(settings) as parts:
-        await bring_up(parts)
+        await bring_up(parts, steps, say, batch)
+    say("数据库已是本版本。")
+
+
+async def what_waits(settings: Settings, steps: Sequence[Step] = STEPS) -> list[str]:
+    """What `migrate` would do, a sentence each; nothing is changed.
+
+    Raises `CannotRun` where the database belongs to a later version.
+    """
+    async with parts_for(settings) as parts:
+        database = parts.mongo[settings.mongodb_database]
+        await _refuse_later(database, steps)
+        sentences = [
+            f"{step.words}：{count} 条"
+            for step in steps
+            if (count := await database[step.collection].count_documents(step.waiting))
+        ]
+        installation = await _installation(database)
+        if (installation["schema"], installation["program"]) != (_latest(steps), version()):
+            before = installation["program"] or "（无）"
+            sentences.append(f"建立本版本的索引和默认代码表：{before} → {version()}")
+    return sentences

@@ -2,10 +2,12 @@
 
 import asyncio
 import importlib.metadata
+import os
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from socket import gethostname
 from typing import Any, NoReturn
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -22,6 +24,7 @@ from casework.commands.service import Commands
 from casework.commands.store import CommandStore
 from casework.fields import BlindIndex, FieldCipher
 from casework.held.service import Held
+from casework.ids import new_id
 from casework.intake.service import Intakes
 from casework.intake.store import IntakeStore
 from casework.notices.service import Carry, Notices, Postman
@@ -102,6 +105,7 @@ class Parts:
     stores: Stores
     unit: Unit
     cipher: FieldCipher
+    index: BlindIndex
     services: Services
     carry: Carry
     quotas: Quotas
@@ -318,11 +322,12 @@ def _build(
         stores=stores,
         unit=unit,
         cipher=cipher,
+        index=index,
         services=services,
         carry=carrier.carry,
         quotas=quotas,
         postman=postman,
-        sealer=Sealer(stores.audit, clock, checkpoints.write),
+        sealer=Sealer(stores.audit, clock, checkpoints.write, f"{gethostname()}:{os.getpid()}:{new_id()}"),
         checkpoints=checkpoints,
         apis=apis,
         waker=waker,

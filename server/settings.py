@@ -128,17 +128,26 @@ def parse_keys(text: str) -> dict[str, bytes]:
         kid, colon, encoded = entry.partition(":")
         if not colon or not _KEY_ID.fullmatch(kid):
             raise ValueError("every entry must be kid:base64key")
-        try:
-            padded = encoded.replace("-", "+").replace("_", "/").rstrip("=")
-            key = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("a key is not base64") from None
-        if len(key) != _KEY_BYTES:
-            raise ValueError("a key is not 32 bytes long")
         if kid in keys:
             raise ValueError("a key id appears twice")
-        keys[kid] = key
+        keys[kid] = parse_key(encoded)
     return keys
+
+
+def parse_key(text: str) -> bytes:
+    """Read a key of 32 bytes in standard or URL-safe base64.
+
+    Raises:
+        ValueError: the text is no such key; the message never holds a part of it.
+    """
+    try:
+        padded = text.replace("-", "+").replace("_", "/").rstrip("=")
+        key = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a key is not base64") from None
+    if len(key) != _KEY_BYTES:
+        raise ValueError("a key is not 32 bytes long")
+    return key
 
 
 def _checked(accept: Callable[[str], object]) -> AfterValidator:
@@ -191,6 +200,7 @@ _Port = Annotated[int, Field(ge=1, le=65535)]
 _WebUrl = Annotated[str, AfterValidator(_web_url)]
 _AppId = Annotated[str, AfterValidator(_app_id)]
 _KeyRing = Annotated[SecretStr, _checked(_is_key_ring)]
+_Key = Annotated[SecretStr, _checked(parse_key)]
 _AesKey = Annotated[SecretStr, _checked(_AES_KEY.fullmatch)]
 _AccountList = Annotated[SecretStr, _checked(lambda text: parse_accounts(text) is not None)]
 _NO_SECRET = SecretStr("")
@@ -233,6 +243,7 @@ class Settings(BaseSettings):
     port: _Port = 8000
     address: str = Field(default_factory=_default_address)
     metrics_port: _Port = Field(default_factory=_default_metrics_port)
+    metrics_address: str = "127.0.0.1"
     simulator_port: _Port = 8100
     trusted_proxies: Annotated[str, Field(pattern=r"^[0-9A-Fa-f:.,]*$")] = ""
     public_url: _WebUrl = Field(default_factory=_default_public_url)
@@ -248,6 +259,7 @@ class Settings(BaseSettings):
     secret_key: Annotated[SecretStr, _checked(lambda text: len(text) >= 32)] = _NO_SECRET
     field_keys_text: _KeyRing = Field(default=_NO_SECRET, validation_alias=f"{PREFIX}FIELD_KEYS")
     index_keys_text: _KeyRing = Field(default=_NO_SECRET, validation_alias=f"{PREFIX}INDEX_KEYS")
+    backup_key_text: _Key = Field(default=_NO_SECRET, validation_alias=f"{PREFIX}BACKUP_KEY")
 
     wechat_api_base: _WebUrl = "https://api.weixin.qq.com"
     wechat_open_base: _WebUrl = "https://open.weixin.qq.com"
@@ -285,6 +297,11 @@ class Settings(BaseSettings):
     def index_keys(self) -> dict[str, bytes]:
         """Keys of the blind indexes, by key id; the first is the current one."""
         return parse_keys(self.index_keys_text.get_secret_value())
+
+    @property
+    def backup_key(self) -> bytes:
+        """The key that seals backups."""
+        return parse_key(self.backup_key_text.get_secret_value())
 
     @property
     def accounts(self) -> tuple[AccountSettings, ...]:
@@ -402,6 +419,10 @@ _SENTENCES: dict[str, str] = {
     "secret_key": "填写至少 32 位的随机字符串。Give a random text of at least 32 characters.",
     "field_keys_text": _KEYS_HELP,
     "index_keys_text": _KEYS_HELP,
+    "backup_key_text": (
+        "填写 32 字节密钥的 base64，例如 $(openssl rand -base64 32)；没有它就不能备份，也读不出备份。"
+        "Give a key of 32 bytes in base64; without it there is no backup, and none can be read."
+    ),
     "wechat_api_base": _WEB_HELP,
     "wechat_open_base": _WEB_HELP,
     "oa_app_id": "填写公众号的 AppID。Give the official account's AppID.",

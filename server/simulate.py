@@ -144,21 +144,25 @@ async def run_simulator(
         seed: begins the random numbers by which faults are drawn.
 
     Raises:
-        SimulatorRefused: the mode is production, or a value is malformed.
+        SimulatorRefused: the mode is production, a value is malformed, or the journal is damaged.
     """
     clock = clock_for(settings)
     if settings.mode is Mode.PRODUCTION or not isinstance(clock, SharedClock):
         raise SimulatorRefused(TRY_OUT)
     # Imported here so that a production process never even loads the simulator.
     from wechat.simulator.app import serve  # noqa: PLC0415
+    from wechat.simulator.journal import DamagedJournal  # noqa: PLC0415
 
     config = simulator_config(settings, options)
-    running = await serve(config, clock, *further_configs(settings), rng=random.Random(seed))
+    try:
+        running = await serve(config, clock, *further_configs(settings), rng=random.Random(seed))
+    except DamagedJournal as error:
+        raise SimulatorRefused(f"记录文件已损坏，请删除后再启动：{error}") from error
     secret = frozenset(credentials(settings)) - frozenset(options or {})
     # Whoever starts it by hand is told; the output of one that belongs to an installation is for machines.
     if "oa_secret" not in secret or sys.stdout.isatty():
         typer.echo(announcement(config, running.url, secret))
-    # Nothing that a simulator holds outlives it, so a second wish to stop needs no shorter way.
+    # What is to outlive a simulator is written already, so a second wish to stop needs no shorter way.
     with interrupts(lambda: None) as asked:
         await asked.wait()
     await running.close()

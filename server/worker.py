@@ -35,14 +35,16 @@ class Worker:
         self._parts = parts
         self._events = Events(parts)
         self._woken = {name: asyncio.Event() for name in ("outbox", "events")}
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], Bundle] = {}
+        self._stopping = asyncio.Event()
         self._busy: set[str] = set()
         self._log = structlog.get_logger()
 
     async def run(self, until: Awaitable[object]) -> None:
-        """Work until `until` is done; what is being sent is finished first."""
+        """Work until `until` is done. What is being done and sent then is finished first; what that would
+        take too long for is left to other workers."""
+        listening = asyncio.ensure_future(listen(self._parts.redis, self._woken))
         loops = [
-            asyncio.ensure_future(listen(self._parts.redis, self._woken)),
             asyncio.ensure_future(self._loop(self._carry, self._poll_seconds, self._woken["outbox"])),
             asyncio.ensure_future(self._loop(self._apply_events, self._poll_seconds, self._woken["events"])),
             asyncio.ensure_future(self._loop(self._fire_alarms, lambda: ALARM_SECONDS)),
@@ -53,13 +55,34 @@ class Worker:
         try:
             await until
         finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            if self._sending:
-                await asyncio.wait(self._sending, timeout=STOP_SECONDS)
-            with contextlib.suppress(Exception):  # What is not written down is allowed for.
-                await self._parts.quotas.write_down()
+            listening.cancel()
+            self._stopping.set()
+            for hint in self._woken.values():
+                hint.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    # A loop ends between two pieces of work: a claim that is cut off in the middle would
+                    # leave messages that wait for a lease to run out.
+                    await asyncio.gather(listening, *loops, return_exceptions=True)
+                    if self._sending:
+                        await asyncio.wait(self._sending)
+            for leave in (self._hand_back, self._parts.sealer.leave, self._parts.quotas.write_down):
+                # Without this leases run out by themselves, and what was not counted is allowed for.
+                with contextlib.suppress(Exception):
+                    await leave()
+
+    async def _hand_back(self) -> None:
+        """Stop carrying, and let other workers go on at once. A message whose attempt is cut off is to them
+        like one whose worker has died."""
+        left = dict(self._sending)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        now = self._parts.clock.now()
+        for bundle in left.values():
+            # All messages of a bundle were claimed together.
+            ids, lease = [notice["_id"] for notice in bundle.notices], bundle.notices[0]["lease"]
+            await self._parts.stores.notices.release(ids, lease or "", now)
 
     async def _loop(
         self,
@@ -68,24 +91,25 @@ class Worker:
         woken: asyncio.Event | None = None,
     ) -> None:
         """Repeat `work`; when it says that there was nothing, wait for a hint or the pause."""
-        while True:
+        while not self._stopping.is_set():
             try:
                 busy = await work()
             except Exception as error:  # A loop outlives whatever its database or platform does.
                 self._log.error("worker fault", work=work.__name__, exc_info=error)
-                await asyncio.sleep(FAULT_SECONDS)
+                await self._wait(self._stopping, FAULT_SECONDS)
                 continue
-            if busy:
-                continue
-            if woken is None:
-                await asyncio.sleep(pause())
-                continue
-            # Not `wait_for`: in Python 3.11 it loses a cancellation that comes together with the hint,
-            # and a worker that is told to stop while a report comes in would run for ever.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause()):
-                    await woken.wait()
-            woken.clear()
+            if not busy:
+                await self._wait(woken or self._stopping, pause())
+                if woken:
+                    woken.clear()
+
+    @staticmethod
+    async def _wait(event: asyncio.Event, seconds: float) -> None:
+        # Not `wait_for`: in Python 3.11 it loses a cancellation that comes together with the event, and a
+        # worker that has to stop while a report comes in would run for ever.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
     def _poll_seconds(self) -> float:
         """Receipts are looked for eagerly while somebody's next message waits for one."""
@@ -94,15 +118,14 @@ class Worker:
     async def _carry(self) -> bool:
         """Claim messages and start carrying them; true when there may be more."""
         room = IN_FLIGHT - len(self._sending)
-        if room <= 0:
-            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
-            return True
+        if room <= 0:  # Whichever comes to its end wakes this loop.
+            return False
         bundles = await self._parts.postman.claim(room, self._busy)
         for bundle in bundles:
             task = asyncio.ensure_future(self._carry_bundle(bundle))
-            self._sending.add(task)
+            self._sending[task] = bundle
             self._busy.add(bundle.to)
-            task.add_done_callback(self._sending.discard)
+            task.add_done_callback(self._sending.pop)
         return bool(bundles)
 
     async def _carry_bundle(self, bundle: Bundle) -> None:
@@ -149,7 +172,7 @@ async def run_worker(settings: Settings) -> None:
             parts.metrics.channels(parts.postman.closed(), parts.quotas.used)
             parts.metrics.unsealed_age.set((now - unsealed).total_seconds() if unsealed else 0)
 
-        server = serve_metrics(parts.metrics, settings.metrics_port, refresh=refresh)
+        server = serve_metrics(parts.metrics, settings.metrics_port, settings.metrics_address, refresh)
         log.info("working")
         with interrupts(lambda: None) as asked:
             await Worker(parts).run(asked.wait())

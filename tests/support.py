@@ -7,7 +7,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -81,7 +81,7 @@ class Reply:
 
     status: int
     body: Any
-    headers: dict[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
     @property
     def code(self) -> str:
@@ -105,6 +105,7 @@ def check_answer(method: str, path: str, reply: Reply) -> None:
         assert reply.headers["Content-Type"].startswith(MEDIA_TYPE), reply
         if method != "HEAD":
             check_problem(reply)
+            assert reply.headers["X-Request-Id"] == reply.body["request_id"]
         return
     for pattern, handler in API_ROUTES:
         if re.fullmatch(pattern, path.partition("?")[0]):
@@ -153,7 +154,7 @@ class Client:
             content: Any = await answer.read()
             if "json" in answer.headers.get("Content-Type", ""):
                 content = await answer.json(content_type=None) if content else None
-            reply = Reply(answer.status, content, dict(answer.headers))
+            reply = Reply(answer.status, content, answer.headers)
         if path.startswith("/api/"):
             check_answer(method, path, reply)
         return reply

@@ -4,15 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from casework.access import Actor, reach
-from casework.account.store import AccountStore
+from casework.account.store import PHONE_PURPOSE, AccountStore
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
 from casework.clock import Clock
 from casework.fields import BlindIndex, FieldCipher
 from casework.staff.service import StaffService
 from casework.unit import Tx, Unit
-
-PURPOSE = "verified_phone"
 
 OwnsAny = Callable[[str], Awaitable[bool]]
 """Whether a person (id) owns anything that must not be left behind: a report of theirs."""
@@ -65,14 +63,14 @@ class VerifiedPhones:
         async def work(tx: Tx) -> Verified:
             other = None
             if free:
-                other = await self._store.other_with_phone(tx, me, self._index.all_of(PURPOSE, phone))
+                other = await self._store.other_with_phone(tx, me, self._index.all_of(PHONE_PURPOSE, phone))
             if other and await self._staff.of_person(other["_id"]):
                 other = None
             person_id = other["_id"] if other else me
             if other:
                 await self._store.move_fan(tx, actor.app_id, actor.openid, person_id)
             sealed = self._cipher.seal(phone, "persons", person_id, "phone")
-            await self._store.set_phone(tx, person_id, sealed, self._index.of(PURPOSE, phone))
+            await self._store.set_phone(tx, person_id, sealed, self._index.of(PHONE_PURPOSE, phone))
             detail = {"joined_from": me} if other else {}
             made = entry(self._clock, actor, "phone.verify", f"person:{person_id}", [], **detail)
             await self._audit.add(tx, [made])

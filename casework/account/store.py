@@ -18,8 +18,14 @@ from casework.account.model import (
     TemplateRecord,
 )
 from casework.ids import new_id
+from casework.resealing import Indexed, Sealing
 from casework.unit import Tx, hop
 
+PHONE_PURPOSE = "verified_phone"
+SEALED = (
+    Sealing("persons", {"phone": "phone"}, indexes={"phone_key": Indexed(PHONE_PURPOSE, ("phone",))}),
+    Sealing("platform_events", {"body": "body"}),
+)
 EVENT_KEEP_SECONDS = 7 * 24 * 3600
 #: How many counted consents a fan remembers; far more than can wait to be applied again.
 CREDITED_KEPT = 50

@@ -48,30 +48,31 @@ class Sealer:
     """
 
     def __init__(
-        self, store: AuditStore, clock: Clock, write_checkpoint: Callable[[Checkpoint], None]
+        self, store: AuditStore, clock: Clock, write_checkpoint: Callable[[Checkpoint], None], name: str
     ) -> None:
+        """`name` is no other sealer's; whoever looks for the one that works finds it in the lease."""
         self._store = store
         self._clock = clock
         self._write_checkpoint = write_checkpoint
-        self._id = new_id()
+        self._name = name
 
     async def seal(self) -> int:
         """Seal what is unsealed, one batch at most; the number of entries sealed (0 while another sealer
         holds the lease).
 
         A sealer may have died between writing a batch and marking its entries: where the last batch's
-        entries still look unsealed, they are marked first. Two sealers cannot write the same batch
-        number.
+        entries still look unsealed, its checkpoint is written (a second one is the same as the first) and
+        they are marked first. Two sealers cannot write the same batch number.
         """
         entries = await self._store.unsealed(BATCH_SIZE)
         now = self._clock.now()
-        if not entries or not await self._store.take_lease(self._id, now, now + LEASE):
+        if not entries or not await self._store.take_lease(self._name, now, now + LEASE):
             return 0
         last = await self._store.last_batch()
         if last:
             sealed = set(last["entries"])
             if any(e["_id"] in sealed for e in entries):
-                await self._store.mark(last)
+                await self._complete(last)
                 entries = [e for e in entries if e["_id"] not in sealed]
                 if not entries:
                     return len(sealed)
@@ -90,9 +91,19 @@ class Sealer:
         }
         if not await self._store.add_batch(batch):
             return 0
-        self._write_checkpoint({"batch": number, "entries": first - 1 + len(entries), "hash": batch["hash"]})
-        await self._store.mark(batch)
+        await self._complete(batch)
         return len(entries)
+
+    async def _complete(self, batch: Batch) -> None:
+        """What follows once a batch is written: its checkpoint, then the marks on its entries."""
+        entries = batch["first"] - 1 + len(batch["entries"])
+        self._write_checkpoint({"batch": batch["_id"], "entries": entries, "hash": batch["hash"]})
+        await self._store.mark(batch)
+
+    async def leave(self) -> None:
+        """Let another sealer take over at once; nothing changes while another one holds the lease."""
+        now = self._clock.now()
+        await self._store.take_lease(self._name, now, now)
 
 
 @dataclass
@@ -104,6 +115,8 @@ class Verdict:
     unsealed: int = 0
     unsealed_age: float = 0.0
     """Seconds since the oldest unsealed entry was made."""
+    unsigned: int = 0
+    """Batches of which no checkpoint was given: those of other machines, or somebody removed them."""
     faults: list[str] = field(default_factory=list)
 
 
@@ -140,6 +153,7 @@ async def verify(
             verdict.faults.append(f"batch {number}: an entry was altered")
         count += len(batch["entries"])
         signed = by_batch.pop(number, [])
+        verdict.unsigned += not signed
         if any((one["hash"], one["entries"]) != (batch["hash"], count) for one in signed):
             verdict.faults.append(f"batch {number}: differs from its signed checkpoint")
         claiming = await store.marked_ids(number)

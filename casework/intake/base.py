@@ -20,8 +20,6 @@ from casework.tasks.model import Task
 from casework.tasks.service import Tasks
 from casework.unit import Tx, Unit
 
-#: Fields of the form that are sealed each on its own, because they are read each on its own.
-SEALED_ALONE = ("applicant_name", "phone", "id_no", "head_id_no", "statement")
 OPEN_STATES = (IntakeState.SUBMITTED.value, IntakeState.VERIFYING.value)
 
 

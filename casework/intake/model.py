@@ -251,7 +251,9 @@ class AdditionRecord(TypedDict):
 
 
 class Intake(TypedDict):
-    """A report. `open` holds its household's place in the unique index: one open report each.
+    """A report. `open` holds its household's place in the unique index: one open report each. While the index
+    key is being changed, `household_key` has the household's digest under each key, so that two servers that
+    do not yet agree on the first one still meet in the index (older documents hold a single text).
 
     `secrets` are the sealed values by field name; `risks` stay plain, because they are counted, and
     are shown only to those who work on the report. `voice` is a recording's id. `erasing` are pictures and
@@ -264,7 +266,7 @@ class Intake(TypedDict):
     number: str
     owner: str | None
     filer: str | None
-    household_key: str
+    household_key: list[str]
     digest: str
     open: bool
     state: str

@@ -5,10 +5,9 @@ from typing import Any
 
 from casework.access import Actor, reach
 from casework.intake import rules
-from casework.intake.base import SEALED_ALONE
 from casework.intake.corrections import Correcting
 from casework.intake.model import AdditionRecord, Finding, Intake
-from casework.intake.store import pictures_of
+from casework.intake.store import SEALED_ALONE, pictures_of
 from casework.masks import masked_id_no, masked_phone
 from casework.pages import Page, decode_cursor, encode_cursor
 from casework.problems import NotFound

@@ -8,7 +8,23 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from casework.access import Reach
 from casework.intake.model import AdditionRecord, Intake, IntakeState, Step
+from casework.resealing import Indexed, Sealing
 from casework.unit import Tx, session_in
+
+#: Fields of the form that are sealed each on its own, because they are read each on its own.
+SEALED_ALONE = ("applicant_name", "phone", "id_no", "head_id_no", "statement")
+SEALED = (
+    Sealing(
+        "intakes",
+        {f"secrets.{name}": name for name in (*SEALED_ALONE, "details", "signed_name")}
+        | {"additions.text": "additions.{id}"},
+        indexes={"household_key": Indexed("household", ("secrets.head_id_no", "secrets.id_no"))},
+        # It knows a finger that taps twice.
+        passing=("digest",),
+    ),
+    Sealing("verifications", {"form": "form"}),
+    Sealing("corrections", {"text": "text", "answer": "answer"}),
+)
 
 
 class IntakeStore:

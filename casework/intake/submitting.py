@@ -11,8 +11,9 @@ from casework.clock import legal_date, readable
 from casework.commands.service import Answer, Command
 from casework.ids import new_id, new_number
 from casework.intake import rules
-from casework.intake.base import OPEN_STATES, SEALED_ALONE, IntakeWork
+from casework.intake.base import OPEN_STATES, IntakeWork
 from casework.intake.model import Intake, IntakeState, ReportForm, Step
+from casework.intake.store import SEALED_ALONE
 from casework.masks import masked_name
 from casework.problems import InvalidForm, WrongState
 from casework.regions.model import Region
@@ -118,7 +119,7 @@ class Submitting(IntakeWork):
             "number": new_number(),
             "owner": None if form.filed_for else actor.person_id,
             "filer": actor.staff_id if form.filed_for else None,
-            "household_key": self._index.of("household", form.head_id_no or form.id_no),
+            "household_key": self._index.all_of("household", form.head_id_no or form.id_no),
             "digest": "",
             "open": True,
             "state": IntakeState.SUBMITTED.value,

@@ -138,7 +138,7 @@ def _erasure(intake: Intake, consent: dict[str, Any]) -> dict[str, Any]:
         "photos": [],
         "voice": None,
         "additions": [],
-        "household_key": "",
+        "household_key": [],
         "digest": "",
         "consent": {k: v for k, v in consent.items() if k not in ("signature", "evidence")},
         "erasing": files_of(intake),

@@ -1,12 +1,13 @@
 """Photos: re-encoded, without position, sealed."""
 
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Photo(TypedDict):
     """A photo of one owner. `sha256` is that of the bytes which the phone sent, by which it asks
-    whether they arrived; `file` is the sealed picture in GridFS, `thumbnail` stands sealed in place."""
+    whether they arrived; `file` is the sealed picture in GridFS (`spare`: see `casework.files`),
+    `thumbnail` stands sealed in place."""
 
     _id: str
     owner: str
@@ -15,6 +16,7 @@ class Photo(TypedDict):
     height: int
     size: int
     file: str
+    spare: NotRequired[list[str]]
     sealed: dict[str, Any]
     thumbnail: dict[str, Any]
     created_at: datetime

@@ -1,6 +1,7 @@
 """Turning whatever a phone uploads into a plain JPEG, or refusing it."""
 
 import io
+import re
 from typing import NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -11,6 +12,11 @@ from casework.uploads.model import Kind
 UPLOAD_BYTES = 10 * 1024 * 1024
 #: More pixels than any phone camera of our users; decoding them would take memory like a bomb.
 PIXELS_MOST = 50_000_000
+#: A progressive JPEG has about ten. Each costs as much as the whole picture, and one can be had for a hundred
+#: bytes, so that a small file could keep a processor busy for minutes.
+SCANS_MOST = 100
+#: Profile and metadata come in a few hundred pieces at most.
+MARKERS_MOST = 1000
 SIDE_MOST = 2560
 THUMBNAIL_SIDE = 320
 QUALITY = 82
@@ -29,6 +35,12 @@ HEIF_WORDS = (
 )
 
 
+#: A JPEG's marker with its length behind it, or the end (ITU-T T.81, B.1.1); stuffed bytes and restarts,
+#: which stand inside of a scan, are none.
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
+_EOI, _SOS = b"\xd9", b"\xda"
+
+
 class Picture(NamedTuple):
     """A clean JPEG, its thumbnail (JPEG), and its size in pixels."""
 
@@ -43,10 +55,12 @@ def clean(data: bytes) -> Picture:
     camera, no trailing bytes. CPU-bound: call it in a thread.
 
     Raises `TooLarge` for more than 10 MiB or 50 million pixels, `NotAPicture` for anything that is
-    not a whole JPEG, PNG or WebP, whatever its name or type says.
+    not a whole JPEG, PNG or WebP, whatever its name or type says, and for a JPEG of more than 100 scans.
     """
     if len(data) > UPLOAD_BYTES:
         raise TooLarge(KIND.too_large)
+    if data.startswith(b"\xff\xd8") and _has_too_many_scans(data):
+        raise NotAPicture
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.width * opened.height > PIXELS_MOST:
@@ -67,6 +81,19 @@ def clean(data: bytes) -> Picture:
     width, height = image.size
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return Picture(jpeg, _jpeg(image), width, height)
+
+
+def _has_too_many_scans(data: bytes) -> bool:
+    """Whether a JPEG's decoder would be kept busy; its markers are found as the decoder finds them."""
+    scans = at = 0
+    for _ in range(MARKERS_MOST):
+        match = _MARKER.search(data, at)
+        if match is None or match[1] == _EOI:
+            return scans > SCANS_MOST
+        at = match.end()
+        at += int.from_bytes(data[at : at + 2])
+        scans += match[1] == _SOS
+    return True
 
 
 def _is_heif(data: bytes) -> bool:

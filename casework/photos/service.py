@@ -47,7 +47,7 @@ class Photos:
         picture = await loop.run_in_executor(self._executor, rules.clean, data)
         id_ = new_id()
         sealed = self._cipher.seal(picture.jpeg, "photos", id_, "picture")
-        file = await self._store.put_picture(id_, sealed.pop("ciphertext"))
+        file = await self._store.pictures.put(id_, sealed.pop("ciphertext"))
         photo: Photo = {
             "_id": id_,
             "owner": owner,
@@ -65,7 +65,7 @@ class Photos:
         if await self._store.add(photo):
             return photo, True
         # The same photo came twice at once: the other one stays.
-        await self._store.delete_picture(file)
+        await self._store.pictures.delete(file)
         known = await self._store.find(owner, sha256)
         if known is None:
             raise NotFound
@@ -95,17 +95,18 @@ class Photos:
 
     async def picture(self, photo_id: str, thumbnail: bool) -> bytes:
         """The JPEG of a photo. Whether somebody may see it is decided by what it belongs to."""
-        photo = await self._store.get(photo_id)
-        if photo is None:
-            raise NotFound
         if thumbnail:
+            photo = await self._store.get(photo_id)
+            if photo is None:
+                raise NotFound
             return self._cipher.open_bytes(photo["thumbnail"], "photos", photo["_id"], "thumbnail")
-        data = {**photo["sealed"], "ciphertext": await self._store.picture(photo["file"])}
-        return self._cipher.open_bytes(data, "photos", photo["_id"], "picture")
+        found = await self._store.pictures.read(photo_id)
+        if found is None:
+            raise NotFound
+        photo, sealed = found
+        return self._cipher.open_bytes(sealed, "photos", photo["_id"], "picture")
 
     async def erase(self, photo_id: str) -> None:
         """Delete a photo for good; one that is gone already stays so. That nothing shows it any more is
         known to the caller."""
-        if photo := await self._store.get(photo_id):
-            await self._store.delete_picture(photo["file"])
-            await self._store.delete(photo_id)
+        await self._store.pictures.erase(photo_id)

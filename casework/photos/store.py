@@ -1,16 +1,18 @@
 """Photos in MongoDB: documents, and the sealed pictures in GridFS."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-from bson import ObjectId
-from gridfs.errors import NoFile
-from motor.motor_asyncio import AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
+from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
+from casework.files import FileOf, SealedFiles
 from casework.photos.model import Photo
+from casework.resealing import Sealing
+
+PICTURE = FileOf("pictures", "picture")
+SEALED = (Sealing("photos", {"thumbnail": "thumbnail"}, file=PICTURE),)
 
 
 class PhotoStore:
@@ -18,25 +20,11 @@ class PhotoStore:
 
     def __init__(self, database: AsyncIOMotorDatabase[Any]) -> None:
         self._photos = database["photos"]
-        self._pictures = AsyncIOMotorGridFSBucket(database, "pictures")
+        self.pictures = SealedFiles(database, "photos", PICTURE)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._photos.create_index([("owner", ASCENDING), ("sha256", ASCENDING)], unique=True)
-
-    async def put_picture(self, name: str, data: bytes) -> str:
-        """Keep sealed bytes; their id. `name` must say nothing about the picture."""
-        return str(await self._pictures.upload_from_stream(name, data))
-
-    async def picture(self, file: str) -> bytes:
-        """Sealed bytes by their id."""
-        stream = await self._pictures.open_download_stream(ObjectId(file))
-        return bytes(await stream.read())
-
-    async def delete_picture(self, file: str) -> None:
-        """Remove sealed bytes, if they are there."""
-        with suppress(NoFile):
-            await self._pictures.delete(ObjectId(file))
 
     async def add(self, photo: Photo) -> bool:
         """Insert a photo; False when this owner has it already."""
@@ -58,7 +46,3 @@ class PhotoStore:
     async def get(self, id_: str) -> Photo | None:
         """One photo."""
         return await self._photos.find_one({"_id": id_})
-
-    async def delete(self, id_: str) -> None:
-        """Remove a photo's document."""
-        await self._photos.delete_one({"_id": id_})

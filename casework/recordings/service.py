@@ -40,7 +40,7 @@ class Recordings:
         type_ = rules.type_of(data)
         id_ = new_id()
         sealed = self._cipher.seal(data, "recordings", id_, "sound")
-        file = await self._store.put_sound(id_, sealed.pop("ciphertext"))
+        file = await self._store.sounds.put(id_, sealed.pop("ciphertext"))
         recording: Recording = {
             "_id": id_,
             "owner": owner,
@@ -56,7 +56,7 @@ class Recordings:
         if await self._store.add(recording):
             return recording, True
         # The same voice note came twice at once: the other one stays.
-        await self._store.delete_sound(file)
+        await self._store.sounds.delete(file)
         known = await self._store.find(owner, sha256)
         if known is None:
             raise NotFound
@@ -84,15 +84,13 @@ class Recordings:
     async def sound(self, recording_id: str) -> tuple[str, bytes]:
         """The media type and the bytes of a voice note. Whether somebody may hear it is decided by what it
         belongs to."""
-        recording = await self._store.get(recording_id)
-        if recording is None:
+        found = await self._store.sounds.read(recording_id)
+        if found is None:
             raise NotFound
-        data = {**recording["sealed"], "ciphertext": await self._store.sound(recording["file"])}
-        return recording["type"], self._cipher.open_bytes(data, "recordings", recording["_id"], "sound")
+        recording, sealed = found
+        return recording["type"], self._cipher.open_bytes(sealed, "recordings", recording["_id"], "sound")
 
     async def erase(self, recording_id: str) -> None:
         """Delete a voice note for good; one that is gone already stays so. That nothing holds it any more
         is known to the caller."""
-        if recording := await self._store.get(recording_id):
-            await self._store.delete_sound(recording["file"])
-            await self._store.delete(recording_id)
+        await self._store.sounds.erase(recording_id)

@@ -7,8 +7,11 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne, ReturnDocument
 
+from casework.resealing import Sealing
 from casework.staff.model import BindingCode, Staff, Unit
 from casework.unit import Tx, session_in
+
+SEALED = (Sealing("staff", {"phone": "phone"}),)
 
 
 class StaffStore:

@@ -6,8 +6,10 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
+from casework.resealing import Sealing
 from casework.uploads.model import ByteRange, Part
 
+SEALED = (Sealing("upload_parts", {"sealed": "bytes"}),)
 KEEP_SECONDS = 7 * 24 * 3600
 
 

@@ -227,7 +227,19 @@ async def test_a_sealer_that_dies_half_way_leaves_a_whole_chain(
             with pytest.raises(OSError, match="gone"):
                 await bare.sealer.seal()
         assert await collection(bare, "audit").count_documents({"batch": None}) == EACH
-    await record(bare, 1)
-    assert await bare.sealer.seal() == 1
+        await record(bare, 1)
+        assert await bare.sealer.seal() == 1
     found = await verdict(bare)
-    assert (found.sealed, found.unsealed, found.faults) == (2 * EACH + 1, 0, [])
+    assert (found.sealed, found.unsealed, found.unsigned, found.faults) == (2 * (EACH + 1), 0, 0, [])
+
+
+async def test_batches_without_a_checkpoint_are_counted(
+    bare: Parts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await fill(bare)
+    path = bare.settings.data_dir / "audit" / "checkpoints.jsonl"
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+    found = await verdict(bare)
+    assert (found.unsigned, found.faults) == (1, [])
+    assert await verify_command(bare.settings) == 0
+    assert "有 1 批没有检查点" in capsys.readouterr().out

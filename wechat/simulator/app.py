@@ -13,7 +13,9 @@ from tornado.web import Application, RequestHandler
 
 from wechat.simulator import control, docs, knobs, oauth, page, platform
 from wechat.simulator.config import Clock, SimulatorConfig
+from wechat.simulator.journal import Journal
 from wechat.simulator.limits import MEMORY
+from wechat.simulator.recall import recall
 from wechat.simulator.world import World
 from wechat.simulator.worlds import Worlds
 
@@ -87,13 +89,16 @@ class RunningSimulator:
         worlds: all accounts by their app id.
     """
 
-    def __init__(self, app: Application, server: HTTPServer, address: str, port: int) -> None:
+    def __init__(
+        self, app: Application, server: HTTPServer, address: str, port: int, journal: Journal | None
+    ) -> None:
         self.app = app
         self.worlds: dict[str, World] = app.settings["worlds"].by_app_id
         self.world: World = app.settings["worlds"].first
         self.port = port
         self.url = f"http://{address}:{port}"
         self._server = server
+        self._journal = journal
 
     async def close(self) -> None:
         """Stop listening, end all connections and stop the callbacks that are on their way."""
@@ -102,6 +107,11 @@ class RunningSimulator:
             world.close()
             await world.deliverer.close()
         await self._server.close_all_connections()
+        if self._journal is not None:
+            # What a call does that is cut off here is nothing that anybody was told of.
+            for world in self.worlds.values():
+                world.journal = None
+            self._journal.close()
 
 
 async def serve(
@@ -112,16 +122,31 @@ async def serve(
 ) -> RunningSimulator:
     """Start a simulator on the running event loop and return it.
 
+    With a journal it begins where the one that wrote the journal ended, and goes on writing it.
+
     Arguments are those of `make_app`.
 
     Raises:
-        OSError: the port is taken or the address is not this machine's.
+        OSError: the port is taken, the address is not this machine's, or the journal cannot be opened.
+        DamagedJournal: a line of the journal cannot be read.
         ValueError: two accounts share an app id.
     """
     app = make_app(config, clock, *further, rng=rng)
-    sockets = bind_sockets(config.port, config.address)
+    worlds: Worlds = app.settings["worlds"]
+    journal = Journal(config.journal) if config.journal is not None else None
+    try:
+        if journal is not None:
+            recall(worlds, journal.read())
+        sockets = bind_sockets(config.port, config.address)
+    except Exception:
+        if journal is not None:
+            journal.close()
+        raise
+    for world in worlds:
+        world.journal = journal
+        world.deliverer.resume()
     server = HTTPServer(
         app, max_body_size=MEMORY.request_body_bytes, max_buffer_size=MEMORY.request_body_bytes
     )
     server.add_sockets(sockets)
-    return RunningSimulator(app, server, config.address, sockets[0].getsockname()[1])
+    return RunningSimulator(app, server, config.address, sockets[0].getsockname()[1], journal)

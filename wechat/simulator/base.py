@@ -37,6 +37,12 @@ class WorldHandler(RequestHandler):
         """Answer no ETag: every answer is new, and hashing each costs time in a benchmark."""
         return None
 
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        """Answer, once the journal holds what the call has changed."""
+        if self.world.journal is not None:
+            self.world.journal.commit()
+        return super().finish(chunk)
+
     def log_exception(
         self,
         typ: type[BaseException] | None,

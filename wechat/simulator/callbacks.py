@@ -15,11 +15,14 @@ from typing import Any
 import aiohttp
 
 from wechat.simulator.config import Clock, SimulatorConfig
+from wechat.simulator.journal import Note
 from wechat.simulator.limits import MEMORY, PLATFORM
 from wechat.simulator.tokens import AppKind
 from wechat.simulator.wire import Address, WrongAnswer, XmlValue
 
 Fields = Mapping[str, XmlValue]
+# An event to be delivered in the background: its number, whose callback takes it, and its fields.
+Receipt = tuple[int, AppKind, Fields]
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,14 @@ class Deliverer:
     Arguments:
         config: time-outs, and the addresses callbacks go to at first.
         clock: stamps and signs with the demo's time.
+        note: has receipts kept until the account has been told.
 
     Attributes:
         addresses: where the callbacks of each application go; changed at run time by `/_sim/config`.
         receipts: what became of everything that was queued.
     """
 
-    def __init__(self, config: SimulatorConfig, clock: Clock) -> None:
+    def __init__(self, config: SimulatorConfig, clock: Clock, note: Note) -> None:
         self.addresses: dict[AppKind, Address] = {
             "oa": Address(
                 app_id=config.oa_app_id,
@@ -89,8 +93,11 @@ class Deliverer:
         self.receipts = Counters()
         self._config = config
         self._clock = clock
+        self._note = note
+        self._last = 0
+        self._taken_up: dict[int, tuple[AppKind, Fields, float]] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._waiting: deque[tuple[AppKind, Fields]] = deque()
+        self._waiting: deque[Receipt] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._workers: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[Any]] = set()
@@ -100,20 +107,44 @@ class Deliverer:
 
         Arguments:
             app: whose callback takes it; without an address there nothing is queued.
-            fields: the whole message.
+            fields: the whole message, without tuples, which the journal could not tell from lists.
             delay_ms: real time to wait first, in milliseconds.
             copies: how many times the same event is delivered.
         """
         if self.addresses[app].url is None:
             return
         for _ in range(copies):
-            self.receipts.queued += 1
-            if self.receipts_pending > MEMORY.receipts_waiting:
+            if self.receipts_pending >= MEMORY.receipts_waiting:
+                self.receipts.queued += 1
                 self.receipts.dropped += 1
-            elif delay_ms > 0:
-                self._later(delay_ms / 1000, app, fields)
+                continue
+            self.take_up(self._last + 1, app, fields, delay_ms)
+            self._note("receipt", self._last, app, fields, delay_ms)
+        self.resume()
+
+    def take_up(self, number: int, app: AppKind, fields: Fields, delay_ms: float) -> None:
+        """Take up a receipt, which `resume` sends on its way."""
+        self._last = number
+        self.receipts.queued += 1
+        self._taken_up[number] = (app, fields, delay_ms)
+
+    def told(self, number: int, accepted: bool) -> None:
+        """Note that a receipt's tries are over."""
+        self._taken_up.pop(number, None)
+        if accepted:
+            self.receipts.accepted += 1
+        else:
+            self.receipts.failed += 1
+        self._note("told", number, accepted)
+
+    def resume(self) -> None:
+        """Send what was taken up on its way; the delay of a receipt that a kill cut off begins anew."""
+        waiting, self._taken_up = self._taken_up, {}
+        for number, (app, fields, delay_ms) in waiting.items():
+            if delay_ms > 0:
+                self._later(delay_ms / 1000, (number, app, fields))
             else:
-                self._now(app, fields)
+                self._now((number, app, fields))
 
     @property
     def receipts_pending(self) -> int:
@@ -181,16 +212,16 @@ class Deliverer:
             await self._session.close()
             self._session = None
 
-    def _later(self, seconds: float, app: AppKind, fields: Fields) -> None:
+    def _later(self, seconds: float, receipt: Receipt) -> None:
         def due() -> None:
             self._timers.discard(timer)
-            self._now(app, fields)
+            self._now(receipt)
 
         timer = asyncio.get_running_loop().call_later(seconds, due)
         self._timers.add(timer)
 
-    def _now(self, app: AppKind, fields: Fields) -> None:
-        self._waiting.append((app, fields))
+    def _now(self, receipt: Receipt) -> None:
+        self._waiting.append(receipt)
         if len(self._workers) < self._config.receipt_concurrency:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
@@ -200,11 +231,8 @@ class Deliverer:
         # A worker ends when nothing waits; the next receipt starts another, so an idle simulator has no
         # tasks.
         while self._waiting:
-            delivery = await self.deliver(*self._waiting.popleft())
-            if delivery.accepted:
-                self.receipts.accepted += 1
-            else:
-                self.receipts.failed += 1
+            number, app, fields = self._waiting.popleft()
+            self.told(number, (await self.deliver(app, fields)).accepted)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

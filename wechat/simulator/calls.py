@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from wechat.simulator.journal import Note
 from wechat.simulator.limits import MEMORY
 from wechat.simulator.state import instant
 
@@ -56,7 +57,8 @@ class Calls:
 
     OTHER_PATHS = "(other)"
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note) -> None:
+        self._note = note
         self.clear()
 
     def clear(self) -> None:
@@ -81,6 +83,15 @@ class Calls:
     def end(self, path: str, record: CallRecord, outcome: int | str) -> None:
         """Note what a call was answered."""
         record.outcome = outcome
+        self._ended(path, outcome)
+        self._note("call", path, outcome)
+
+    def count(self, path: str, outcome: int | str) -> None:
+        """Count a call of which nothing else is known."""
+        self.counts[path] += 1
+        self._ended(path, outcome)
+
+    def _ended(self, path: str, outcome: int | str) -> None:
         self.outcomes.setdefault(path, Counter())[str(outcome)] += 1
 
     def newest(self, path: str) -> list[CallRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 CallbackMode = Literal["safe", "compatible", "plain"]
@@ -48,6 +49,8 @@ class SimulatorConfig:
         receipt_concurrency: how many receipts are on their way to the callback at the same time.
         account_name: what the phones show as the account's name.
         menu: (label, EventKey) pairs that the phones show until the service has created a menu.
+        journal: the file in which all accounts keep what has to outlive a kill; None keeps nothing. Only the
+            first account's is looked at.
 
     Raises:
         ValueError: an AES key is not an EncodingAESKey, the mode is unknown, or the mini program has a
@@ -76,6 +79,7 @@ class SimulatorConfig:
     receipt_concurrency: int = 8
     account_name: str = "防贫"
     menu: tuple[tuple[str, str], ...] = DEFAULT_MENU
+    journal: Path | None = None
 
     def __post_init__(self) -> None:
         check_aes_key(self.oa_aes_key)

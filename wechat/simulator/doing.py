@@ -51,6 +51,7 @@ def begin(world: World, person: Person, deed: Deed) -> asyncio.Task[list[Deliver
         world.person_changed(person)
     if kind.interaction is not None:
         person.interacted(kind.interaction, now)
+        world.note_person(person)
     if kind.gives is not None:
         given = kind.gives(world, deed)
         if given is None:

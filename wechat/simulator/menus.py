@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 Buttons = list[dict[str, Any]]
@@ -28,7 +27,7 @@ class Menus:
     """
 
     def __init__(self) -> None:
-        self._numbers = count(FIRST_MENU)
+        self._last = FIRST_MENU - 1
         self.clear()
 
     def clear(self) -> None:
@@ -43,17 +42,28 @@ class Menus:
 
     def create(self, buttons: Buttons) -> None:
         """Put another default menu in force; conditional menus stay."""
-        self.default = Menu(next(self._numbers), buttons)
+        self.default = Menu(self._next(), buttons)
 
     def add(self, buttons: Buttons, tag_id: int) -> Menu:
         """Add a conditional menu, which is looked at before those that are there."""
-        menu = Menu(next(self._numbers), buttons, tag_id)
+        menu = Menu(self._next(), buttons, tag_id)
         self._conditional[menu.menuid] = menu
         return menu
 
     def remove(self, menuid: int) -> bool:
         """Remove a conditional menu and tell whether it was there."""
         return self._conditional.pop(menuid, None) is not None
+
+    def put_back(self, default: Menu | None, conditional: list[Menu]) -> None:
+        """Put these menus in force, oldest conditional one first, as they were before."""
+        self.default = default
+        self._conditional = {menu.menuid: menu for menu in conditional}
+        known = conditional if default is None else [default, *conditional]
+        self._last = max([self._last, *(menu.menuid for menu in known)])
+
+    def _next(self) -> int:
+        self._last += 1
+        return self._last
 
     def match(self, tags: Collection[int]) -> Menu | None:
         """Return the menu that somebody with these tags sees; None while there is no default menu."""

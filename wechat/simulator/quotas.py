@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from wechat.simulator.config import Clock
 from wechat.simulator.errors import PlatformError
+from wechat.simulator.journal import Note
 from wechat.simulator.limits import MEMORY, PLATFORM, QUOTAS, Quota, china_day, china_month
 
 NO_LIMIT = Quota()
@@ -18,8 +19,9 @@ class Quotas:
     A moved clock opens the next window, as time does.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, note: Note) -> None:
         self._clock = clock
+        self._note = note
         self.clear()
 
     def clear(self) -> None:
@@ -65,9 +67,14 @@ class Quotas:
             used = used if in_window == number else 0
             if used >= allowed:
                 raise PlatformError(errcode)
-            self._used[key] = (number, used + 1)
+            self.use(*key, number, used + 1)
+
+    def use(self, path: str, caller: str, window: str, number: int, used: int) -> None:
+        """Set how many calls are used up in a window ("day" or "minute") of this number."""
+        self._used[path, caller, window] = (number, used)
         while len(self._used) > MEMORY.quota_counters:
             self._used.popitem(last=False)
+        self._note("used", path, caller, window, number, used)
 
     def used_today(self, path: str, caller: str) -> int:
         """Return how many of today's calls of a path are used up."""
@@ -85,6 +92,11 @@ class Quotas:
         done = done if in_month == month else 0
         if done >= PLATFORM.quota_clearings_a_month:
             raise PlatformError(48006)
-        self._clearings[app_id] = (month, done + 1)
+        self.give_back(app_id, month, done + 1)
+
+    def give_back(self, app_id: str, month: tuple[int, int], times: int) -> None:
+        """Forget an application's counts, for the so-manieth time of a month."""
+        self._clearings[app_id] = (month, times)
+        self._note("started_over", app_id, month, times)
         for key in [key for key in self._used if key[1] == app_id]:
             del self._used[key]

@@ -12,12 +12,13 @@ import re
 import secrets
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
 
+from wechat.simulator.journal import Note
 from wechat.simulator.limits import CUSTOMER_WINDOWS, MEMORY, PLATFORM, Interaction
 from wechat.simulator.tokens import AppKind
 
@@ -103,6 +104,12 @@ class Person:
             "tagid_list": list(self.tags),
             "subscribe_time": int(self.subscribed_at) if self.subscribed_at is not None else None,
         }
+
+    def as_record(self) -> dict[str, Any]:
+        """Return all that the journal keeps of the person; what is on the phone has records of its own."""
+        record = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "entries"}
+        record["consents"] = [(*key, count) for key, count in self.consents.items()]
+        return record
 
 
 @dataclass(slots=True, eq=False)
@@ -208,18 +215,22 @@ class People:
 
     def put(self, person: Person, **values: Any) -> Entry:
         """Put a new entry on the person's phone, and drop the oldest of all beyond the bound."""
-        self._seq += 1
-        entry = Entry(seq=self._seq, owner=person, **values)
-        person.entries.append(entry)
+        entry = Entry(seq=self._seq + 1, owner=person, **values)
+        self.keep(entry)
+        if self._arrivals:
+            self.wake()
+        return entry
+
+    def keep(self, entry: Entry) -> None:
+        """Put an entry with the next sequence number on its owner's phone."""
+        self._seq = entry.seq
+        entry.owner.entries.append(entry)
         self._entries.append(entry)
         if len(self._entries) > MEMORY.entries_in_all:
             oldest = self._entries.popleft()
             # The person's own bound may have dropped it before.
             if oldest.owner.entries and oldest.owner.entries[0] is oldest:
                 oldest.owner.entries.popleft()
-        if self._arrivals:
-            self.wake()
-        return entry
 
     def wake(self) -> None:
         """Let everybody who waits for an arrival look again."""
@@ -281,7 +292,8 @@ class Template:
 class Templates:
     """The templates registered for each application."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note) -> None:
+        self._note = note
         self.clear()
 
     def clear(self) -> None:
@@ -291,9 +303,11 @@ class Templates:
     def add(self, app_id: str, template: Template) -> None:
         """Register or replace a template."""
         self._by_app.setdefault(app_id, {})[template.template_id] = (template, template.keys)
+        self._note("template", app_id, asdict(template))
 
     def remove(self, app_id: str, template_id: str) -> bool:
         """Remove a template and tell whether it was there."""
+        self._note("template_gone", app_id, template_id)
         return self._by_app.get(app_id, {}).pop(template_id, None) is not None
 
     def known(self, app_id: str) -> list[Template]:
@@ -341,7 +355,8 @@ class Code:
 class Codes:
     """Codes that were handed out, the newest `MEMORY.codes` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note) -> None:
+        self._note = note
         self._codes: OrderedDict[str, Code] = OrderedDict()
 
     def clear(self) -> None:
@@ -351,10 +366,23 @@ class Codes:
     def issue(self, code: Code) -> str:
         """Remember a code and return its text (32 characters, as the platform's are)."""
         text = secrets.token_urlsafe(24)
+        self.keep(text, code)
+        record = {one.name: getattr(code, one.name) for one in fields(code) if one.name != "person"}
+        self._note("code", text, code.person.oa_openid, record)
+        return text
+
+    def keep(self, text: str, code: Code) -> None:
+        """Remember a code under its text."""
         self._codes[text] = code
         if len(self._codes) > MEMORY.codes:
             self._codes.popitem(last=False)
-        return text
+
+    def use(self, text: str) -> None:
+        """Use up a code, if it is still remembered."""
+        code = self._codes.get(text)
+        if code is not None:
+            code.used = True
+            self._note("code_used", text)
 
     def find(self, text: str) -> Code | None:
         """Return a code, used or not."""
@@ -369,7 +397,8 @@ class Codes:
 class Recent:
     """The message ids of recent `client_msg_id`s, so that a repeated call has no second effect."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note) -> None:
+        self._note = note
         self._known: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
     def clear(self) -> None:
@@ -388,6 +417,7 @@ class Recent:
         known[key] = (msgid, now + PLATFORM.template_idempotency_seconds)
         while len(known) > MEMORY.idempotency_keys or next(iter(known.values()))[1] <= now:
             known.popitem(last=False)
+        self._note("sent", openid, client_msg_id, msgid, now)
 
 
 # --- live readers ---------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ Source: 标签管理 (createTag, getTags, updateTag, deleteTag, batchTagging).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 
 from wechat.simulator.state import Person
 
@@ -20,7 +19,7 @@ class Tags:
     """Names of tags by id, and the people under each in the order in which they came."""
 
     def __init__(self) -> None:
-        self._numbers = count(FIRST_TAG)
+        self._last = FIRST_TAG - 1
         self._people: dict[int, dict[Person, None]] = {}
         self.clear()
 
@@ -37,10 +36,17 @@ class Tags:
 
     def create(self, name: str) -> int:
         """Make a tag and return its id."""
-        tag_id = next(self._numbers)
-        self.names[tag_id] = name
-        self._people[tag_id] = {}
-        return tag_id
+        self._last += 1
+        self.put_back({**self.names, self._last: name})
+        return self._last
+
+    def put_back(self, names: dict[int, str]) -> None:
+        """Make these all the tags there are; who bears one that stays keeps it."""
+        for tag_id in self.names.keys() - names.keys():
+            self.delete(tag_id)
+        self.names = names
+        self._people = {tag_id: self._people.get(tag_id, {}) for tag_id in names}
+        self._last = max(self._last, *names)
 
     def delete(self, tag_id: int) -> list[Person]:
         """Delete a tag and return those who bore it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from wechat.simulator.config import Clock
 from wechat.simulator.errors import PlatformError
+from wechat.simulator.journal import Note
 from wechat.simulator.limits import MEMORY, PLATFORM, china_day
 
 AppKind = Literal["oa", "mp"]
@@ -50,10 +51,15 @@ class Tokens:
     Arguments:
         clock: decides what has expired.
         apps: the applications whose credentials are accepted.
+        note: has changes kept.
+
+    Attributes:
+        forced: how often the applications have forced a refresh.
     """
 
-    def __init__(self, clock: Clock, apps: tuple[App, ...]) -> None:
+    def __init__(self, clock: Clock, apps: tuple[App, ...], note: Note) -> None:
         self._clock = clock
+        self._note = note
         self._apps = {app.app_id: app for app in apps}
         self.clear()
 
@@ -61,13 +67,14 @@ class Tokens:
         """Forget every token and the count of forced refreshes: all tokens in use become invalid (40001)."""
         self._issued: OrderedDict[str, Token] = OrderedDict()
         self._current: dict[tuple[str, Interface], Token] = {}
-        self._forced: dict[str, ForcedRefreshes] = {}
+        self.forced: dict[str, ForcedRefreshes] = {}
 
     def revoke(self, app_id: str | None = None) -> None:
         """Make the tokens of an application (of all for None) invalid (40001), as a reset secret does.
 
         How often a refresh was forced is still counted.
         """
+        self._note("revoked", app_id)
         gone = [value for value, token in self._issued.items() if app_id in (None, token.app.app_id)]
         for value in gone:
             del self._issued[value]
@@ -107,8 +114,7 @@ class Tokens:
         current = self._current.get((app.app_id, "stable"))
         if force:
             self._count_forced(app, now)
-            if current is not None:
-                current.expires_at = min(current.expires_at, now + PLATFORM.token_overlap_seconds)
+            self._end_soon(app, "stable", now)
         elif current is not None and current.expires_at - now > PLATFORM.token_renewal_seconds:
             return current.value, int(current.expires_at - now)
         return self._issue(app, "stable", now)
@@ -116,9 +122,7 @@ class Tokens:
     def plain(self, app: App) -> tuple[str, int]:
         """Return (token, seconds left) as `token` does: always a new one; the old one lives five minutes."""
         now = self._clock.time()
-        current = self._current.get((app.app_id, "plain"))
-        if current is not None:
-            current.expires_at = min(current.expires_at, now + PLATFORM.token_overlap_seconds)
+        self._end_soon(app, "plain", now)
         return self._issue(app, "plain", now)
 
     def check(self, value: str) -> App:
@@ -141,18 +145,31 @@ class Tokens:
         token = self._issued.get(value)
         return token.app.app_id if token else None
 
+    def keep(self, app_id: str, interface: Interface, value: str, expires_at: float) -> None:
+        """Let a token live until `expires_at`; one not known yet becomes the interface's present one."""
+        token = self._issued.get(value)
+        if token is None:
+            token = Token(self._apps[app_id], value, expires_at)
+            self._issued[value] = self._current[app_id, interface] = token
+            while len(self._issued) > MEMORY.tokens:
+                self._issued.popitem(last=False)
+        token.expires_at = expires_at
+        self._note("token", app_id, interface, value, expires_at)
+
     def _issue(self, app: App, interface: Interface, now: float) -> tuple[str, int]:
         # 384 random bytes are 512 characters: the documentation asks for room for at least that many.
         value = secrets.token_urlsafe(PLATFORM.token_characters * 3 // 4)
-        token = Token(app, value, now + PLATFORM.token_seconds)
-        self._issued[value] = token
-        self._current[app.app_id, interface] = token
-        while len(self._issued) > MEMORY.tokens:
-            self._issued.popitem(last=False)
+        self.keep(app.app_id, interface, value, now + PLATFORM.token_seconds)
         return value, PLATFORM.token_seconds
 
+    def _end_soon(self, app: App, interface: Interface, now: float) -> None:
+        current = self._current.get((app.app_id, interface))
+        if current is not None:
+            ends_at = min(current.expires_at, now + PLATFORM.token_overlap_seconds)
+            self.keep(app.app_id, interface, current.value, ends_at)
+
     def _count_forced(self, app: App, now: float) -> None:
-        forced = self._forced.setdefault(app.app_id, ForcedRefreshes())
+        forced = self.forced.setdefault(app.app_id, ForcedRefreshes())
         if forced.day != china_day(now):
             forced.day, forced.count = china_day(now), 0
         if forced.count >= PLATFORM.forced_refreshes_a_day:
@@ -164,6 +181,7 @@ class Tokens:
             raise PlatformError(45011)
         forced.count += 1
         forced.last_at = now
+        self._note("forced", app.app_id, asdict(forced))
 
 
 # What a page of the account needs to sign its calls of the JS-SDK, or to offer cards.

@@ -12,6 +12,7 @@ from wechat.simulator.callbacks import Deliverer
 from wechat.simulator.calls import Calls
 from wechat.simulator.config import Clock, SimulatorConfig
 from wechat.simulator.faults import Faults
+from wechat.simulator.journal import Journal
 from wechat.simulator.limits import PLATFORM
 from wechat.simulator.media import Media
 from wechat.simulator.menus import Menus
@@ -103,12 +104,16 @@ class World:
         config: credentials and first settings.
         clock: the demo's time.
         rng: draws faults with a rate below 1; seed it to repeat a run.
+
+    Attributes:
+        journal: where changes are kept; None keeps nothing.
     """
 
     def __init__(self, config: SimulatorConfig, clock: Clock, rng: random.Random) -> None:
         self.config = config
         self.clock = clock
         self.rng = rng
+        self.journal: Journal | None = None
         self.latency_ms = config.latency_ms
         self.receipts = Receipts()
         self.oauth_domain = config.oauth_domain
@@ -118,22 +123,22 @@ class World:
         apps = [App("oa", config.oa_app_id, config.oa_secret)]
         if config.mp_app_id:
             apps.append(App("mp", config.mp_app_id, config.mp_secret))
-        self.tokens = Tokens(clock, tuple(apps))
+        self.tokens = Tokens(clock, tuple(apps), self.note)
         self.people = People()
-        self.templates = Templates()
-        self.codes = Codes()
-        self.recent = Recent()
-        self.calls = Calls()
+        self.templates = Templates(self.note)
+        self.codes = Codes(self.note)
+        self.recent = Recent(self.note)
+        self.calls = Calls(self.note)
         self.faults = Faults(rng, clock)
         self.stream = Stream()
-        self.deliverer = Deliverer(config, clock)
+        self.deliverer = Deliverer(config, clock, self.note)
         self.closing = False
         self.tickets = Tickets(clock)
         self.menus = Menus()
         self.tags = Tags()
         self.qr = QrCodes()
         self.media = Media()
-        self.quotas = Quotas(clock)
+        self.quotas = Quotas(clock, self.note)
         self.sessions = Sessions()
         self.words = Words()
         self.mini_program_codes = 0
@@ -142,12 +147,25 @@ class World:
         # The pages of the published mini program; None takes any page for one of them.
         self.pages: frozenset[str] | None = None
         # The service stores these ids to recognise repetitions, so a restarted simulator must not start over.
-        self._next_msgid = int(clock.time() * 1_000_000) * 1_000 + secrets.randbelow(1_000)
+        self.last_msgid = int(clock.time() * 1_000_000) * 1_000 + secrets.randbelow(1_000)
 
     def new_msgid(self) -> int:
         """Return the next message id: 19 digits, so that whoever keeps it in a float is found out."""
-        self._next_msgid += 1
-        return self._next_msgid
+        self.last_msgid += 1
+        self.note("msgid", self.last_msgid)
+        return self.last_msgid
+
+    # --- the journal ------------------------------------------------------------------------------
+
+    def note(self, kind: str, *values: Any) -> None:
+        """Have a change kept, if this account has a journal (see `recall` for the kinds)."""
+        if self.journal is not None:
+            self.journal.note(self.config.oa_app_id, kind, *values)
+
+    def note_person(self, person: Person) -> None:
+        """Have a person kept as they are now."""
+        if self.journal is not None:
+            self.note("person", person.as_record())
 
     # --- people -----------------------------------------------------------------------------------
 
@@ -188,6 +206,7 @@ class World:
 
     def remove_person(self, person: Person) -> None:
         """Forget a person with their phone and codes, and have the readers of the stream read again."""
+        self.note("gone", person.oa_openid)
         self.people.remove(person)
         self.codes.forget(person)
         self.tags.forget(person)
@@ -195,22 +214,24 @@ class World:
             self.stream.publish("resync", {})
 
     def person_changed(self, person: Person) -> None:
-        """Tell the readers of the stream about a new or changed person."""
+        """Tell the journal and the readers of the stream about a new or changed person."""
+        self.note_person(person)
         if self.stream:
             self.stream.publish("user", person.as_json())
 
     def menu_changed(self) -> None:
-        """Tell the readers of the stream that everybody's menu may have changed."""
+        """Tell the journal and the readers of the stream that everybody's menu may have changed."""
+        self.note("menus", self.menus.default, self.menus.conditional)
         if self.stream:
             self.stream.publish("menu", {"menu": self.shown_menu()})
 
     def tags_changed(self, people: Iterable[Person]) -> None:
-        """Tell the readers of the stream that these people's tags, and so perhaps their menus, changed."""
-        if not self.stream:
-            return
+        """Tell the journal of the tags, and all that these people's, and so perhaps their menus, changed."""
+        self.note("tags", list(self.tags.names.items()))
         for person in people:
             self.person_changed(person)
-            self.stream.publish("menu", {"openid": person.oa_openid, "menu": self.menu_for(person)})
+            if self.stream:
+                self.stream.publish("menu", {"openid": person.oa_openid, "menu": self.menu_for(person)})
 
     # --- phones -----------------------------------------------------------------------------------
 
@@ -233,6 +254,8 @@ class World:
             called_at=now if called_at is None else called_at,
             **values,
         )
+        if self.journal is not None:
+            self.note("entry", entry.as_json())
         if self.stream:
             self.stream.publish("message", entry.as_json())
         return entry
@@ -318,6 +341,7 @@ class World:
 
     def reset(self, parts: tuple[str, ...]) -> None:
         """Forget the named parts of `RESETTABLE`."""
+        self.note("reset", parts)
         forget = {
             "users": self._clear_users,
             "inbox": self._clear_inbox,
@@ -387,9 +411,13 @@ def media_check(world: World, trace_id: str, suggest: str, label: int, app: AppK
         "appid": world.deliverer.addresses[app].app_id,
         "trace_id": trace_id,
         "version": 2,
-        "detail": (
-            {"strategy": "content_model", "errcode": 0, "suggest": suggest, "label": label, "prob": 90},
-        ),
+        "detail": {
+            "strategy": "content_model",
+            "errcode": 0,
+            "suggest": suggest,
+            "label": label,
+            "prob": 90,
+        },
         "errcode": 0,
         "errmsg": "ok",
         "result": {"suggest": suggest, "label": label},

@@ -95,6 +95,7 @@ def send(world: World, call: Call) -> Json:
     _check_content(world, call, kind, content)
     _use_allowance(world, person)
     person.typing_until = None
+    world.note_person(person)
     world.put(
         person,
         "customer",
@@ -168,6 +169,7 @@ def typing(world: World, call: Call) -> Json:
     if starts and person.typing_until is not None and now < person.typing_until:
         raise PlatformError(45081)
     person.typing_until = now + PLATFORM.typing_seconds if starts else None
+    world.note_person(person)
     if world.stream:
         seconds = PLATFORM.typing_seconds if starts else 0
         world.stream.publish("typing", {"openid": person.oa_openid, "seconds": seconds})

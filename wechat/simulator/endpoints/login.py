@@ -35,7 +35,7 @@ def _code(world: World, kind: CodeKind, app: AppKind, code_text: str) -> Code:
 def _use_code(world: World, kind: CodeKind, app: AppKind, code_text: str) -> Code:
     """Use up a code and return it; what is raised is `_code`'s."""
     code = _code(world, kind, app, code_text)
-    code.used = True
+    world.codes.use(code_text)
     return code
 
 
@@ -52,8 +52,9 @@ def login(world: World, call: Call) -> Json:
     code = _code(world, "login", app.kind, call.query("js_code"))
     person = code.person
     world.quotas.count(call.path, person.mp_openid)
-    code.used = True
+    world.codes.use(call.query("js_code"))
     person.mp_seen_at = world.clock.time()
+    world.note_person(person)
     return {
         "session_key": world.sessions.open(person.mp_openid),
         "openid": person.mp_openid,

@@ -66,6 +66,7 @@ def send(world: World, call: Call) -> Json:
     lasting = person.consents[app.kind, template_id] >= PLATFORM.long_term_consents
     if not lasting and not (template and template.type == 3):
         person.consents[app.kind, template_id] -= 1
+        world.note_person(person)
     msgid = world.new_msgid()
     # Only the mini program's interface tells the message's number.
     answer = {**OK, "msgid": msgid} if app.kind == "mp" else OK

@@ -144,7 +144,9 @@ def create_tag(world: World, call: Call) -> Json:
     name = _tag_name(world, call.json())
     if world.tags.own >= PLATFORM.tags_an_account:
         raise PlatformError(45056)
-    return {"tag": {"id": world.tags.create(name), "name": name}}
+    tag_id = world.tags.create(name)
+    world.tags_changed(())
+    return {"tag": {"id": tag_id, "name": name}}
 
 
 def all_tags(world: World, call: Call) -> Json:
@@ -162,6 +164,7 @@ def rename_tag(world: World, call: Call) -> Json:
     body = call.json()
     tag_id = _own_tag(world, body)
     world.tags.names[tag_id] = _tag_name(world, body)
+    world.tags_changed(())
     return OK
 
 
