@@ -4,6 +4,7 @@ The runs are those of `tests/faults`, with more seeds, a whole minute of each tr
 usual settings.
 """
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -22,14 +23,13 @@ async def run() -> None:
     """Twenty runs of kills, one of each trouble, one of elections; raises when a promise was broken."""
     outcomes = []
     for seed in range(1, SEEDS + 1):
-        outcomes.append(await _on_a_new_one(f"seed {seed}", lambda v, s=seed: runs.kills(v, s)))
+        outcomes.append(await _on_a_new_one(f"seed {seed}", functools.partial(runs.kills, seed=seed)))
     for kind in runs.TROUBLES:
-        outcomes.append(
-            await _on_a_new_one(kind, lambda v, k=kind: runs.platform_trouble(v, k, TROUBLE_SECONDS))
-        )
+        work = functools.partial(runs.platform_in_trouble, kinds=[kind], seconds=TROUBLE_SECONDS)
+        outcomes.append(await _on_a_new_one(kind, work))
         if refused := outcomes[-1].load["refused"]:
             raise RuntimeError(f"{refused} reports were refused while the platform was {kind}")
-    primaries = await _on_a_new_one("primary", lambda v: runs.losing_the_primary(v, PRIMARIES), members=3)
+    primaries = await _on_a_new_one("primary", functools.partial(runs.losing_the_primary, times=PRIMARIES), 3)
     outcomes.append(primaries)
 
     found: Counter[str] = Counter()

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from casework.account.model import AppKind
 from casework.account.service import Contact
-from casework.notices.model import Outcome, Try
+from casework.notices.model import NoticeState, Outcome, Try
 
 #: WeChat: customer messages within 48 h of a person's last message, and so many of them; within a minute of
 #: their pressing a menu, scanning or following. Source: 客服消息 · 发消息, 下发额度.
@@ -20,6 +21,12 @@ RECEIPT_WAIT = timedelta(seconds=60)
 #: How long the next message to the same person waits for the receipt of the one before it. A person who
 #: refuses our messages costs one call by that, however many messages there are for them.
 RECEIPT_PATIENCE = timedelta(seconds=3)
+#: How long a claimed message belongs to whoever claimed it.
+LEASE = timedelta(seconds=30)
+#: How long a message waits for an older one to the same person that is on its way elsewhere,
+ORDER_PAUSE = timedelta(milliseconds=50)
+#: … while that one has been for no longer than this.
+BRISK = timedelta(seconds=1)
 #: The channels whose messages get a receipt.
 RECEIPTED = frozenset({"template", "subscription"})
 #: Pauses after a busy answer; when they are used up, the next channel.
@@ -93,6 +100,21 @@ def ways_left(ways: Sequence[Way], tries: Sequence[Try]) -> list[Way]:
         return []
     closed = {(t["channel"], t.get("app_id")) for t in tries if t["result"] in CLOSED}
     return [way for way in ways if (way.channel, way.contact.app_id) not in closed]
+
+
+def behind(older: Mapping[str, Any], now: datetime) -> datetime:
+    """When to look again for a message that comes after `older` (its ``state`` and ``due_at``) to the same
+    person.
+
+    What is being carried elsewhere is so for a moment, as a rule. But whoever carries it may have died, and
+    what waits behind it must not keep others from their turn: so the longer it takes, the longer the pauses.
+    """
+    soon, due_at = now + ORDER_PAUSE, older["due_at"]
+    if older["state"] == NoticeState.PENDING:
+        # Behind one that pauses there is nothing to look for until that one is due.
+        return max(soon, due_at)
+    since = now - (due_at - (LEASE if older["state"] == NoticeState.SENDING else RECEIPT_PATIENCE))
+    return max(soon, min(now + (since - BRISK) / 2, due_at))
 
 
 def receipt_id(app_id: str, openid: str, key: str | None) -> str:

@@ -15,13 +15,12 @@ from casework.notices import rules
 from casework.notices.gates import Gate
 from casework.notices.kinds import KINDS, page_of, text_of
 from casework.notices.model import Delivery, Notice, NoticeState, Outcome, Try
-from casework.notices.rules import Way
-from casework.notices.store import ORDER_PAUSE, NoticeStore
+from casework.notices.rules import LEASE, ORDER_PAUSE, Way
+from casework.notices.store import NoticeStore
 from casework.pages import Page, decode_cursor, encode_cursor
 from casework.staff.service import StaffService
 from casework.unit import Tx, Unit
 
-LEASE = timedelta(seconds=30)
 ZERO = timedelta(0)
 
 

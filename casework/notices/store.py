@@ -9,13 +9,12 @@ from pymongo import ASCENDING, DESCENDING, UpdateOne, WriteConcern
 
 from casework.ids import new_id
 from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Outcome, Try
+from casework.notices.rules import ORDER_PAUSE, behind
 from casework.unit import Tx, hop, session_in
 
 _ACTIVE = {"state": {"$in": list(ON_THE_WAY)}}
 _AWAITING = {"awaits": True}
 _RELEASED = {"state": NoticeState.PENDING.value, "lease": None}
-#: How long a message waits for an older one to the same person that is on its way elsewhere.
-ORDER_PAUSE = timedelta(milliseconds=50)
 
 
 def _uncertain(message_id: Any) -> dict[str, Any]:
@@ -80,14 +79,11 @@ class NoticeStore:
         for other in notices.find(unsettled, {"to": 1, "state": 1, "due_at": 1}):
             if other["_id"] not in mine_ids:
                 oldest[other["to"]] = min(other, oldest.get(other["to"], other), key=lambda n: n["_id"])
-        soon = now + ORDER_PAUSE
         early: dict[str, datetime] = {}
         for notice in mine:
             older = oldest.get(notice["to"])
             if older and notice["_id"] > older["_id"]:
-                # Behind one that pauses there is nothing to ask for until that one is due.
-                pauses = older["state"] == NoticeState.PENDING
-                early[notice["_id"]] = max(soon, older["due_at"]) if pauses else soon
+                early[notice["_id"]] = behind(older, now)
         if early:
             leases.bulk_write(
                 [
@@ -96,7 +92,7 @@ class NoticeStore:
                 ],
                 ordered=False,
             )
-        return [n for n in mine if n["_id"] not in early], soon in early.values()
+        return [n for n in mine if n["_id"] not in early], now + ORDER_PAUSE in early.values()
 
     async def release(self, ids: Sequence[str], token: str, due_at: datetime) -> None:
         """Hand leased messages back untouched."""

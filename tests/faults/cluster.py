@@ -25,9 +25,6 @@ from server.supervisor import is_ready
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.02
-#: What may be killed. The sealer is whichever worker holds the sealer's lease; ``redis-data`` is Redis whose
-#: files are deleted as well.
-VICTIMS = ("server", "worker", "sealer", "redis", "redis-data", "mongod", "simulator")
 
 
 class Part:
@@ -38,6 +35,7 @@ class Part:
         self._start = start
         self._coming: asyncio.Task[None] | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.one_at_a_time = asyncio.Lock()
 
     async def up(self) -> None:
         """Start it where it does not run, and wait until it is ready."""
@@ -151,7 +149,11 @@ class Cluster:
         return asyncio.create_subprocess_exec(*command, cwd=ROOT, env=self.environment(), **pipes)
 
     async def victim(self, kind: str, rng: random.Random) -> Part:
-        """The process that `kind` (see `VICTIMS`) means at this moment."""
+        """The process that a kind means at this moment.
+
+        `kind` is ``server``, ``worker``, ``sealer`` (the worker that holds the sealer's lease), ``redis``,
+        ``redis-data`` (Redis whose files are deleted as well), ``mongod`` or ``simulator``.
+        """
         if kind == "sealer":
             return self.parts[await asyncio.to_thread(self._sealing)]
         name = kind.removesuffix("-data")
@@ -183,12 +185,14 @@ class Cluster:
     async def kill(self, kind: str, rng: random.Random) -> str:
         """Kill what `kind` means as soon as it is up, and let it come back; its name."""
         part = await self.victim(kind, rng)
-        await part.up()
-        await part.kill()
-        if kind == "redis-data":
-            shutil.rmtree(self.data_dir / "redis")
-        # Its coming back is waited for by whoever needs it next.
-        asyncio.ensure_future(part.up()).add_done_callback(lambda done: done.exception())
+        # Two who want to kill the same part wait for each other.
+        async with part.one_at_a_time:
+            await part.up()
+            await part.kill()
+            if kind == "redis-data":
+                shutil.rmtree(self.data_dir / "redis")
+            # Its coming back is waited for by whoever needs it next.
+            asyncio.ensure_future(part.up()).add_done_callback(lambda done: done.exception())
         return part.name
 
     async def all_up(self) -> None:

@@ -1,18 +1,20 @@
 """Which channel next, and when to try again."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from casework.account.model import ALWAYS, AppKind
 from casework.account.service import Contact
-from casework.notices.model import Outcome, Try
+from casework.notices.model import NoticeState, Outcome, Try
 from casework.notices.rules import (
     CHANNELS,
     CLOSED,
     CUSTOMER_MESSAGES,
     CUSTOMER_WINDOW,
+    LEASE,
+    ORDER_PAUSE,
     QUOTA_PAUSE,
     RECEIPT_WAIT,
     RETRY_PAUSES,
@@ -21,6 +23,7 @@ from casework.notices.rules import (
     TURN,
     Way,
     after_crash,
+    behind,
     pause_after,
     receipt_id,
     settled,
@@ -251,3 +254,25 @@ def test_a_lost_answer_is_unknown_once_the_platform_drops_no_double(
 ) -> None:
     tried: Try = {**attempt(channel, result, NOW - age), "errcode": errcode}
     assert [t["result"] for t in settled([tried], NOW)] == [counts_as]
+
+
+def test_what_waits_behind_a_dead_worker_lets_others_go_first() -> None:
+    begun = datetime(2026, 11, 21, 8, tzinfo=UTC)
+    older = {"state": NoticeState.SENDING.value, "due_at": begun + LEASE}
+    pauses = [behind(older, begun + timedelta(seconds=s)) - begun for s in (0, 0.5, 1, 5, 20, 29.99, 40)]
+    assert [round(pause.total_seconds(), 2) for pause in pauses] == [
+        0.05,
+        0.55,
+        1.05,
+        7.0,
+        29.5,
+        30.04,
+        40.05,
+    ]
+
+
+def test_what_waits_behind_a_pause_waits_until_it_is_over() -> None:
+    now = datetime(2026, 11, 21, 8, tzinfo=UTC)
+    later = now + timedelta(seconds=7)
+    assert behind({"state": NoticeState.PENDING.value, "due_at": later}, now) == later
+    assert behind({"state": NoticeState.PENDING.value, "due_at": now}, now) == now + ORDER_PAUSE

@@ -1,5 +1,6 @@
 """Codes to scan: what they hold, how long they last, and what a scan tells the account."""
 
+import dataclasses
 import io
 from typing import Any
 
@@ -113,9 +114,11 @@ async def test_a_hundred_thousand_permanent_codes(caller: Caller) -> None:
     assert "ticket" in await create(caller, "QR_LIMIT_STR_SCENE", "s0")
 
 
-def test_the_oldest_temporary_codes_are_forgotten() -> None:
+def test_the_oldest_temporary_codes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = dataclasses.replace(MEMORY, qr_codes=100)
+    monkeypatch.setattr("wechat.simulator.qrcodes.MEMORY", few)
     codes = QrCodes()
-    made = [codes.temporary(str(number), 1.0) for number in range(MEMORY.qr_codes + 1)]
+    made = [codes.temporary(str(number), 1.0) for number in range(few.qr_codes + 1)]
     assert [codes.find(made[0].ticket), codes.find(made[0].url)] == [None, None]
     assert codes.find(made[1].url) is made[1]
 
