@@ -54,7 +54,7 @@ test: lint $(PHONE) ## run all checks and all tests on real MongoDB, Redis and C
 	@bash deploy/checkers.sh
 	@bash deploy/node.sh tests/wechat/others/npm tests/miniprogram/harness
 	@bash deploy/phone.sh test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(STAMP) $(PHONE) ## measure; NAME=… for one of the benchmarks, SCALE=city for the big ones
 	$(BIN)/python -m benchmarks $(NAME)

@@ -133,6 +133,9 @@ async def run(urls: tuple[str, str], rate: float, record: Path) -> dict[str, Any
             reports.append(asyncio.ensure_future(load.report(len(reports), str(uuid.uuid4()))))
             await asyncio.sleep(max(0.0, begun + len(reports) / rate - loop.time()))
         seconds = loop.time() - begun
+        # A load that was kept from its processor makes good what it has missed.
+        missed = range(len(reports), round(rate * seconds))
+        reports += [asyncio.ensure_future(load.report(number, str(uuid.uuid4()))) for number in missed]
         async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*reports)
             sample = random.sample(load.taken, min(AGAIN, len(load.taken)))

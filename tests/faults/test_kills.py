@@ -60,7 +60,7 @@ def test_no_kill_breaks_a_promise(installation: Installation, seed: int) -> None
     assert len(outcome.killed) == sum(runs.KILLS.values()) >= 20
     processes = {kind.partition("-")[0] for kind in runs.KILLS if kind != "sealer"}
     assert {name.partition("-")[0] for name in outcome.killed} == processes
-    assert outcome.load["rate"] >= runs.RATE * 0.9
+    assert outcome.load["rate"] >= runs.RATE * 0.98
 
 
 def test_a_platform_in_trouble_costs_no_report_and_no_message(installation: Installation) -> None:
