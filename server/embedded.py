@@ -7,6 +7,7 @@ The demo and the tests run on the real servers: those on PATH, else the ones ins
 import asyncio
 import contextlib
 import importlib.util
+import itertools
 import os
 import shutil
 import signal
@@ -30,6 +31,10 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 8.0
 _POLL_SECONDS = 0.02
 _NOT_YET_INITIALIZED = 94
+#: Below what Linux gives to outgoing connections (32768 and above, unless somebody has changed it).
+_PORTS = range(12_000, 30_000)
+#: Processes that look for ports at the same time begin in different places.
+_NUMBERS = itertools.count(os.getpid() * 997)
 _SETTINGS = "FANGPIN_MONGODB_URI / FANGPIN_REDIS_URL"
 
 # A child that this program starts must not outlive it, even when it is killed with SIGKILL. The kernel
@@ -73,10 +78,17 @@ def guarded(argv: Sequence[str], death_signal: signal.Signals = signal.SIGTERM) 
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which nothing listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 on which nothing listens at this moment.
+
+    It is none that the kernel gives to outgoing connections, one of which could take it before a server does,
+    and each call gives another one.
+    """
+    for number in _NUMBERS:
+        port = _PORTS[number % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((_HOST, port))
+            return port
+    raise AssertionError("unreachable")
 
 
 @dataclass(frozen=True)
