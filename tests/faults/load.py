@@ -27,7 +27,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=12)
 #: Before the second try; before each further one longer, up to the last.
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0)
 #: After the last new report, so long until all are taken.
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 AGAIN = 25
 
 

@@ -33,7 +33,7 @@ KILLS = {
 }
 #: The moments of the kills lie within so many seconds.
 KILLING_SECONDS = 6.0
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 240.0
 #: When nothing goes on any more, the clock is moved to where something does: what waits for a lease or a
 #: pause need not be waited for. In all it stays below the ten minutes in which the platform drops doubles.
 MOVE_AT_MOST = timedelta(minutes=9)
