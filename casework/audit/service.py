@@ -132,7 +132,9 @@ async def verify(
     batch; a cut-off end (by the checkpoints); and a forged checkpoint.
     """
     verdict = Verdict()
-    hash_, count, expected, marked = rules.GENESIS, 0, 1, 0
+    hash_, count, expected = rules.GENESIS, 0, 1
+    # Of the last batch: sealed, and not marked yet, because its sealer died or is still at it.
+    unmarked: list[str] = []
     # All of them: a batch that was cut off and sealed anew has a second one beside the first.
     by_batch: dict[int, list[Checkpoint]] = {}
     for line, checkpoint in enumerate(checkpoints, 1):
@@ -156,17 +158,17 @@ async def verify(
         verdict.unsigned += not signed
         if any((one["hash"], one["entries"]) != (batch["hash"], count) for one in signed):
             verdict.faults.append(f"batch {number}: differs from its signed checkpoint")
+        unmarked = [id_ for id_, one in found.items() if one.get("batch") is None]
         claiming = await store.marked_ids(number)
-        marked += len(claiming)
         for id_ in sorted(claiming.difference(batch["entries"])):
             verdict.faults.append(f"entry {id_}: claims to be in batch {number} and is not")
         hash_, expected = batch["hash"], number + 1
         verdict.batches += 1
     verdict.sealed = count
     verdict.faults += [f"batch {n}: has a signed checkpoint and is gone" for n in sorted(by_batch)]
-    if lost := await store.marked_count() - marked:
+    if lost := await store.orphan_count():
         verdict.faults.append(f"{lost} entries claim to be in a batch that is not there")
-    verdict.unsealed = await store.unsealed_count()
-    oldest = await store.oldest_unsealed()
+    verdict.unsealed = await store.unsealed_count(unmarked)
+    oldest = await store.oldest_unsealed(unmarked)
     verdict.unsealed_age = (clock.now() - oldest).total_seconds() if oldest else 0.0
     return verdict

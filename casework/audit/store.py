@@ -64,9 +64,9 @@ class AuditStore:
         """Name the batch on its entries; doing so again changes nothing."""
         await self._entries.update_many({"_id": {"$in": batch["entries"]}}, {"$set": {"batch": batch["_id"]}})
 
-    async def oldest_unsealed(self) -> datetime | None:
-        """When the oldest unsealed entry was made."""
-        entry = await self._entries.find_one({"batch": None}, {"at": 1}, sort=[("_id", ASCENDING)])
+    async def oldest_unsealed(self, besides: Sequence[str] = ()) -> datetime | None:
+        """When the oldest entry was made that names no batch yet; `besides` are ids to pass over."""
+        entry = await self._entries.find_one(_unsealed(besides), {"at": 1}, sort=[("_id", ASCENDING)])
         return entry["at"] if entry else None
 
     def batches(self) -> Any:
@@ -81,10 +81,33 @@ class AuditStore:
         """The ids of all entries that name this batch."""
         return {entry["_id"] async for entry in self._entries.find({"batch": number}, {"_id": 1})}
 
-    async def marked_count(self) -> int:
-        """How many entries name a batch."""
-        return await self._entries.count_documents({"batch": {"$ne": None}})
+    async def orphan_count(self) -> int:
+        """How many entries name a batch that is not there.
 
-    async def unsealed_count(self) -> int:
-        """How many entries name no batch yet."""
-        return await self._entries.count_documents({"batch": None})
+        A batch is written before its entries are marked, so that it is there for whoever sees a mark: the
+        answer is right while a sealer works.
+        """
+        named: list[dict[str, Any]] = [
+            {"$match": {"batch": {"$ne": None}}},
+            {"$group": {"_id": "$batch", "entries": {"$sum": 1}}},
+            {
+                "$lookup": {
+                    "from": self._batches.name,
+                    "localField": "_id",
+                    "foreignField": "_id",
+                    "as": "there",
+                }
+            },
+            {"$match": {"there": []}},
+            {"$group": {"_id": None, "entries": {"$sum": "$entries"}}},
+        ]
+        found = await self._entries.aggregate(named).to_list(None)
+        return int(found[0]["entries"]) if found else 0
+
+    async def unsealed_count(self, besides: Sequence[str] = ()) -> int:
+        """How many entries name no batch yet; `besides` are ids to pass over."""
+        return await self._entries.count_documents(_unsealed(besides))
+
+
+def _unsealed(besides: Sequence[str]) -> dict[str, Any]:
+    return {"batch": None, "_id": {"$nin": list(besides)}}

@@ -228,9 +228,30 @@ async def test_a_sealer_that_dies_half_way_leaves_a_whole_chain(
                 await bare.sealer.seal()
         assert await collection(bare, "audit").count_documents({"batch": None}) == EACH
         await record(bare, 1)
+        # What is in a batch is sealed, whether its entries say so or not.
+        half_way = await verdict(bare)
+        assert half_way.sealed + 1 == await collection(bare, "audit").count_documents({})
+        assert (half_way.unsealed, half_way.faults) == (1, [])
         assert await bare.sealer.seal() == 1
     found = await verdict(bare)
     assert (found.sealed, found.unsealed, found.unsigned, found.faults) == (2 * (EACH + 1), 0, 0, [])
+
+
+async def test_a_check_is_right_while_a_sealer_works(bare: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is read is followed by another batch before the next is read."""
+    await fill(bare)
+    for step in ("entries_of", "marked_ids", "orphan_count", "unsealed_count"):
+        read = getattr(bare.stores.audit, step)
+
+        async def read_while_sealing(*args: object, read: Callable[..., Awaitable[object]] = read) -> object:
+            found = await read(*args)
+            await record(bare)
+            assert await bare.sealer.seal() == EACH
+            return found
+
+        with monkeypatch.context() as sealing:
+            sealing.setattr(bare.stores.audit, step, read_while_sealing)
+            assert (await verdict(bare)).faults == []
 
 
 async def test_batches_without_a_checkpoint_are_counted(
