@@ -10,6 +10,7 @@ NAMES = {
     "report-to-phone": "benchmarks.report_to_phone",
     "callback": "benchmarks.callback",
     "push": "benchmarks.push",
+    "profile": "benchmarks.profile",
     "phone": "benchmarks.phone",
     "faults": "benchmarks.faults",
     "fuzz": "benchmarks.fuzz",

@@ -72,9 +72,8 @@ async def _last_message(simulator: aiohttp.ClientSession) -> dict[str, Any]:
     return message
 
 
-async def _drain(made: Stage, parts: Parts, simulator: aiohttp.ClientSession, recipients: list[str]) -> float:
-    """Put a message to each recipient into the outbox, and let one worker carry them; messages a second
-    from the first to the last arrival. Raises when one is lost or doubled."""
+async def fill_outbox(parts: Parts, recipients: list[str]) -> None:
+    """Put a message to each recipient into the outbox."""
     notices = parts.services.notices
     for start in range(0, len(recipients), BATCH):
         batch = [
@@ -82,12 +81,23 @@ async def _drain(made: Stage, parts: Parts, simulator: aiohttp.ClientSession, re
             for id_ in recipients[start : start + BATCH]
         ]
         await parts.unit.run(functools.partial(notices.add, notices=batch))
-    await simulator.delete("/_sim/inbox")
-    worker = await made.start("worker")
+
+
+async def drained(parts: Parts) -> None:
+    """Wait until the outbox is empty."""
     # The outbox is asked and not the simulator, which is busy enough.
     async with asyncio.timeout(DRAIN_SECONDS):
         while await parts.stores.notices.count_on_the_way():
             await asyncio.sleep(0.25)
+
+
+async def _drain(made: Stage, parts: Parts, simulator: aiohttp.ClientSession, recipients: list[str]) -> float:
+    """Put a message to each recipient into the outbox, and let one worker carry them; messages a second
+    from the first to the last arrival. Raises when one is lost or doubled."""
+    await fill_outbox(parts, recipients)
+    await simulator.delete("/_sim/inbox")
+    worker = await made.start("worker")
+    await drained(parts)
     await made.stop(worker)
     async with simulator.get("/_sim/inbox") as answer:
         items = (await answer.json())["items"]

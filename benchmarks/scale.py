@@ -3,10 +3,9 @@
 import json
 import os
 import statistics
-from collections.abc import Mapping
-from pathlib import Path
 
 from benchmarks import people
+from benchmarks.processors import seconds_of
 from benchmarks.results import keep
 from benchmarks.stage import Stage, stage
 from benchmarks.submit import CONCURRENCY, PER_RUN, RUNS, VILLAGERS
@@ -37,9 +36,9 @@ async def run() -> None:
                 servers = [first] if name == "one" else [first, await made.start("serve")]
                 pids = {"server": [server.pid for server in servers], **databases}
                 await _load(made, [next(requests) for _ in range(WARM_UP)])
-                before = _seconds(pids)
+                before = seconds_of(pids)
                 result = await _load(made, [next(requests) for _ in range(PER_RUN)])
-                took = {part: after - before[part] for part, after in _seconds(pids).items()}
+                took = {part: after - before[part] for part, after in seconds_of(pids).items()}
                 took["load"] = result["busy"] * result["seconds"]
                 took["all"] = sum(took.values())
                 found.append(result["rate"])
@@ -63,17 +62,6 @@ async def _databases(parts: Parts) -> dict[str, list[int]]:
     """The process ids of the databases, which they tell themselves."""
     status = await parts.mongo.admin.command("serverStatus")
     return {"mongod": [int(status["pid"])], "redis": [int((await parts.redis.info("server"))["process_id"])]}
-
-
-def _seconds(pids: Mapping[str, list[int]]) -> dict[str, float]:
-    """The seconds of a processor that each part has taken until now."""
-    return {part: sum(map(_seconds_of, of_part)) for part, of_part in pids.items()}
-
-
-def _seconds_of(pid: int) -> float:
-    # The name in brackets may hold blanks; of what follows it, fields 12 and 13 are user and system time.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _load(made: Stage, requests: list[bytes]) -> dict[str, float]:

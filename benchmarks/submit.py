@@ -27,11 +27,11 @@ async def run() -> None:
             for n in range(PER_RUN * RUNS + 200)
         ]
         await made.start("serve", ready=f"{settings.local_url}/healthz")
-        await _load(made, requests[-200:])
+        await load(made, requests[-200:])
         rates: list[float] = []
         bare: dict[str, list[float]] = {"motor": [], "hop": []}
         for index in range(RUNS):
-            rates.append(await _load(made, requests[index * PER_RUN : (index + 1) * PER_RUN]))
+            rates.append(await load(made, requests[index * PER_RUN : (index + 1) * PER_RUN]))
             for way, found in bare.items():
                 out = await made.run("benchmarks.bare", str(PER_RUN), str(CONCURRENCY), way)
                 found.append(json.loads(out)["rate"])
@@ -45,7 +45,8 @@ async def run() -> None:
     keep("submit/one-hop", rate, "reports/s", statistics.median(bare["hop"]))
 
 
-async def _load(made: Stage, requests: list[bytes]) -> float:
+async def load(made: Stage, requests: list[bytes]) -> float:
+    """Send the reports, all of which are to be taken; reports a second."""
     argv = ("closed", "127.0.0.1", str(made.settings.port), str(CONCURRENCY))
     result = json.loads(await made.run("benchmarks.load", *argv, given=people.encoded(requests)))
     if result["statuses"] != {"201": len(requests)}:

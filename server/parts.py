@@ -50,6 +50,7 @@ from server.checkpoints import Checkpoints
 from server.clock import clock_for
 from server.metrics import Metrics
 from server.pages import OfficialPages
+from server.pipelines import pipelines
 from server.quotas import Quotas
 from server.sessions import RedisSeen, RedisSessions
 from server.settings import AccountSettings, Mode, Settings
@@ -219,6 +220,7 @@ def _build(
         uploads=UploadStore(database),
     )
     unit = Unit(mongo)
+    pipes = pipelines(redis)
     cipher, index = FieldCipher(settings.field_keys), BlindIndex(settings.index_keys)
     commands = Commands(stores.commands, unit, index, clock)
     regions = Regions(stores.regions, clock)
@@ -264,7 +266,7 @@ def _build(
         for one in settings.accounts
     }
     mini_program = apis.get(settings.mp_app_id)
-    waker = Waker(redis)
+    waker = Waker(pipes)
 
     async def database_answers() -> None:
         await database.command("ping")
@@ -286,8 +288,8 @@ def _build(
         tables=tables,
         tasks=tasks,
         clock=clock,
-        sessions=RedisSessions(redis, clock),
-        seen=RedisSeen(redis),
+        sessions=RedisSessions(redis, pipes, clock),
+        seen=RedisSeen(pipes),
         watch=metrics,
         codecs=Codecs(_codec(one, settings, clock) for one in settings.accounts if one.token),
         pages={
@@ -309,7 +311,7 @@ def _build(
         settings.data_dir / "audit" / "checkpoints.jsonl", settings.secret_key.get_secret_value()
     )
     carrier = Carrier(apis, account, settings.public_url)
-    quotas = Quotas(redis, database, clock, {name: channel.daily for name, channel in CHANNELS.items()})
+    quotas = Quotas(pipes, database, clock, {name: channel.daily for name, channel in CHANNELS.items()})
     postman = Postman(
         stores.notices, notices, account, staff, unit, clock, carrier.carry, quotas, metrics.push
     )

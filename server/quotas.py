@@ -12,11 +12,10 @@ from typing import Any
 import structlog
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import UpdateOne
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from casework.clock import CHINA, Clock, legal_date
-from server.together import Together
+from server.pipelines import Pipelines
 
 DAY_SECONDS = 86_400
 #: Counters outlive their day a little, for whoever looks them up.
@@ -34,13 +33,13 @@ class Quotas:
 
     def __init__(
         self,
-        redis: "Redis",
+        pipelines: Pipelines,
         database: AsyncIOMotorDatabase[Any],
         clock: Clock,
         limits: Mapping[str, int | None],
         allowance: int = ALLOWANCE,
     ) -> None:
-        self._together = Together(redis)
+        self._pipelines = pipelines
         self._kept = database["quotas"]
         self._clock = clock
         self._limits = limits
@@ -67,7 +66,7 @@ class Quotas:
         today = legal_date(now)
         key = f"quota:{app_id}:{channel}:{today}"
         try:
-            count = int(await self._together.ask("INCR", key))
+            count = int(await self._pipelines.ask(("INCR", key)))
             if count == 1:
                 count = await self._restore(key)
         except RedisError as error:
@@ -83,11 +82,11 @@ class Quotas:
 
     async def _restore(self, key: str) -> int:
         """Begin a counter where the last one was written down."""
-        await self._together.ask("EXPIRE", key, KEEP_SECONDS)
+        await self._pipelines.ask(("EXPIRE", key, KEEP_SECONDS))
         kept = await self._kept.find_one({"_id": key})
         if kept is None:
             return 1
-        return int(await self._together.ask("INCRBY", key, kept["count"] + self._allowance))
+        return int(await self._pipelines.ask(("INCRBY", key, kept["count"] + self._allowance)))
 
     async def write_down(self) -> None:
         """Write the counters to MongoDB."""

@@ -15,7 +15,7 @@ from casework.clock import Clock
 from casework.problems import Away, NotSignedIn, TooOften
 from handlers.services import Session
 from handlers.session import SESSION_SECONDS
-from server.together import Together
+from server.pipelines import Pipelines
 
 #: Uses per window of seconds, by the name of the limit: per session, or per address before there is one.
 LIMITS: Mapping[str, tuple[int, int]] = {
@@ -52,11 +52,17 @@ def _text(value: bytes | str) -> str:
 class RedisSessions:
     """Sessions by the digest of their token; see `handlers.services.Sessions`."""
 
-    def __init__(self, redis: "Redis", clock: Clock, limits: Mapping[str, tuple[int, int]] = LIMITS) -> None:
+    def __init__(
+        self,
+        redis: "Redis",
+        pipelines: Pipelines,
+        clock: Clock,
+        limits: Mapping[str, tuple[int, int]] = LIMITS,
+    ) -> None:
         self._redis = redis
+        self._pipelines = pipelines
         self._clock = clock
         self._limits = limits
-        self._together = Together(redis)
 
     def _rate(self, limit: str, key: str) -> tuple[str, int, int]:
         most, window = self._limits[limit]
@@ -87,14 +93,14 @@ class RedisSessions:
         digest = _digest(token)
         rate, most, window = self._rate(limit, digest)
         try:
-            asked = self._together.ask("GET", f"session:{digest}")
+            asked = self._pipelines.ask(("GET", f"session:{digest}"))
             used = await self._count(rate, window)
             value = await asked
         except RedisError as error:
             raise Away from error
         if value is None:
             # Invented tokens must not fill the memory with counters.
-            self._together.ask("DEL", rate)
+            self._pipelines.ask(("DEL", rate))
             await self.count("unknown_token", address)
             raise NotSignedIn
         if used > most:
@@ -146,29 +152,29 @@ class RedisSessions:
 
     async def _count(self, rate: str, window: int) -> int:
         """Count one use; the counter goes with its window, which its name holds."""
-        used = int(await self._together.ask("INCR", rate))
+        used = int(await self._pipelines.ask(("INCR", rate)))
         if used == 1:
             # Nobody waits for this: were it lost, a few bytes would stay.
-            self._together.ask("EXPIRE", rate, 2 * window)
+            self._pipelines.ask(("EXPIRE", rate, 2 * window))
         return used
 
 
 class RedisSeen:
     """Keys of callbacks taken a short while ago. The unique index is what decides."""
 
-    def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
+    def __init__(self, pipelines: Pipelines) -> None:
+        self._pipelines = pipelines
 
     async def has(self, key: str) -> bool:
         """Whether the key was noted; False when Redis is away."""
         try:
-            return bool(await self._redis.exists(f"seen:{key}"))
+            return bool(await self._pipelines.ask(("EXISTS", f"seen:{key}")))
         except RedisError:
             return False
 
     async def note(self, key: str) -> None:
         """Note a key for two minutes, longer than WeChat's three tries take."""
         try:
-            await self._redis.set(f"seen:{key}", b"1", ex=SEEN_SECONDS)
+            await self._pipelines.ask(("SET", f"seen:{key}", b"1", "EX", SEEN_SECONDS))
         except RedisError:
             return

@@ -1,43 +1,39 @@
 """Waking the workers: a hint through Redis, so that nobody waits for the next poll."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from casework.together import Together
+from server.pipelines import Pipelines
 
 CHANNEL = "fangpin:wake"
 RETRY_SECONDS = 1.0
 
 
 class Waker:
-    """Publishes at most one hint at a time, however many requests ask for one."""
+    """Publishes hints, each topic once for all who ask while the hints before are on their way."""
 
-    def __init__(self, redis: "Redis") -> None:
-        self._redis = redis
-        self._wanted: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, pipelines: Pipelines) -> None:
+        self._pipelines = pipelines
+        self._hints: Together[str, None] = Together(self._publish)
 
     def wake(self, topic: str) -> None:
         """Hint that there is work of a topic (``outbox``, ``events``). Never raises: without a hint the
         workers find the work at their next poll."""
-        self._wanted.add(topic)
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._publish())
+        self._hints.ask(topic)
 
-    async def _publish(self) -> None:
-        while self._wanted:
-            topic = self._wanted.pop()
-            try:
-                await self._redis.publish(CHANNEL, topic.encode())
-            except RedisError:
-                return
+    async def _publish(self, topics: Sequence[str]) -> Sequence[None]:
+        published = [self._pipelines.ask(("PUBLISH", CHANNEL, topic.encode())) for topic in set(topics)]
+        await asyncio.gather(*published, return_exceptions=True)
+        return [None] * len(topics)
 
     async def close(self) -> None:
-        """Let a hint that is under way go out."""
-        if self._task:
-            await self._task
+        """Let hints that are under way go out."""
+        await self._hints.close()
 
 
 async def listen(redis: "Redis", woken: Mapping[str, asyncio.Event]) -> None:

@@ -1,15 +1,17 @@
 """The outbox in MongoDB: claimed in batches, by lease."""
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, UpdateOne, WriteConcern
 
 from casework.ids import new_id
 from casework.notices.model import ON_THE_WAY, Notice, NoticeState, Outcome, Try
 from casework.notices.rules import ORDER_PAUSE, behind
+from casework.together import Together
 from casework.unit import Tx, hop, session_in
 
 _ACTIVE = {"state": {"$in": list(ON_THE_WAY)}}
@@ -23,6 +25,26 @@ def _uncertain(message_id: Any) -> dict[str, Any]:
     return {"tries": {"$elemMatch": unclear}, "state": NoticeState.PENDING.value}
 
 
+class _Change(NamedTuple):
+    """A change of one message, and by what is seen that it was made; None where nobody asks."""
+
+    query: Mapping[str, Any]
+    update: Mapping[str, Any]
+    begun: Mapping[str, Any] | None = None
+
+
+async def _change_each(collection: AsyncIOMotorCollection[Any], changes: Sequence[_Change]) -> Sequence[bool]:
+    """Change many messages by one command; whether each of them was changed."""
+    updates = [UpdateOne(change.query, change.update) for change in changes]
+    result = await collection.bulk_write(updates, ordered=False)
+    if result.modified_count == len(changes):
+        return [True] * len(changes)
+    # Somebody has lost a lease. Whose it was is not in the answer, but in the messages.
+    asked = [change.begun for change in changes if change.begun]
+    begun = {n["_id"] async for n in collection.find({"$or": asked}, {"_id": 1})} if asked else set()
+    return [change.query["_id"] in begun for change in changes]
+
+
 class NoticeStore:
     """Collection ``notices``."""
 
@@ -32,6 +54,11 @@ class NoticeStore:
         # the records of template messages. Such a message is sent again under its id, and the platform
         # drops the double. The road to the phone is much shorter by that.
         self._quick = self._notices.with_options(write_concern=WriteConcern(1))
+        # By whether it may be quick. At a busy moment many messages begin and end an attempt.
+        self._attempts: dict[bool, Together[_Change, bool]] = {
+            quick: Together(functools.partial(_change_each, collection))
+            for quick, collection in ((True, self._quick), (False, self._notices))
+        }
 
     async def prepare(self) -> None:
         """Create the indexes; those for claims hold only what is still on its way or awaits its receipt."""
@@ -103,22 +130,29 @@ class NoticeStore:
 
     async def start_try(self, notice: Notice, attempt: Try, lease_end: datetime) -> bool:
         """Record that an attempt begins; False when the lease was lost to another worker."""
-        # Of any other message no double is dropped, so it must never begin unrecorded.
-        collection = self._quick if attempt["channel"] == "template" else self._notices
-        result = await collection.update_one(
-            {"_id": notice["_id"], "lease": notice["lease"], "state": NoticeState.SENDING.value},
-            {"$push": {"tries": attempt}, "$set": {"due_at": lease_end}},
+        held = {"_id": notice["_id"], "lease": notice["lease"]}
+        return await self._attempt(
+            attempt,
+            _Change(
+                {**held, "state": NoticeState.SENDING.value},
+                {"$push": {"tries": attempt}, "$set": {"due_at": lease_end}},
+                begun={**held, "tries": {"$elemMatch": {"at": attempt["at"], "result": "started"}}},
+            ),
         )
-        return result.modified_count == 1
 
-    async def end_try(self, notice: Notice, index: int, attempt: Try, changes: Mapping[str, Any]) -> bool:
-        """Record the outcome of attempt `index` and the message's new state."""
-        collection = self._quick if attempt["channel"] == "template" else self._notices
-        result = await collection.update_one(
-            {"_id": notice["_id"], "lease": notice["lease"]},
-            {"$set": {f"tries.{index}": attempt, **changes}, "$inc": {"version": 1}},
+    async def end_try(self, notice: Notice, index: int, attempt: Try, changes: Mapping[str, Any]) -> None:
+        """Record the outcome of attempt `index` and the message's new state, unless the lease was lost."""
+        await self._attempt(
+            attempt,
+            _Change(
+                {"_id": notice["_id"], "lease": notice["lease"]},
+                {"$set": {f"tries.{index}": attempt, **changes}, "$inc": {"version": 1}},
+            ),
         )
-        return result.modified_count == 1
+
+    async def _attempt(self, attempt: Try, change: "_Change") -> bool:
+        # Of any other message no double is dropped, so it must never begin unrecorded.
+        return await self._attempts[attempt["channel"] == "template"].ask(change)
 
     async def change(self, notice: Notice, changes: Mapping[str, Any], tx: Tx | None = None) -> bool:
         """Change a leased message; False when the lease was lost."""

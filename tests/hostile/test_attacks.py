@@ -17,6 +17,7 @@ from server.app import Running
 from server.clock import SharedClock
 from server.embedded import free_port
 from server.parts import Parts
+from server.pipelines import pipelines
 from server.sessions import LIMITS, RedisSessions
 from tests.api.test_pages import Browser
 from tests.hostile.test_permissions import OPEN
@@ -33,7 +34,7 @@ async def serving(
     parts: Parts, limits: Mapping[str, tuple[int, int]] = LIMITS, trusted_proxies: str = ""
 ) -> AsyncIterator[str]:
     """A service with other limits, or behind proxies; its address."""
-    sessions = RedisSessions(parts.redis, parts.clock, limits)
+    sessions = RedisSessions(parts.redis, pipelines(parts.redis), parts.clock, limits)
     changes = {"port": free_port(), "metrics_port": free_port(), "trusted_proxies": trusted_proxies}
     settings = parts.settings.model_copy(update=changes)
     changed = replace(parts, settings=settings, services=replace(parts.services, sessions=sessions))
@@ -74,7 +75,9 @@ async def test_invented_tokens_meet_a_limit_of_their_address_and_good_ones_never
 
 async def test_a_good_token_is_asked_for_nothing_but_itself(parts: Parts, phones: Phones) -> None:
     good = await phones.sign_in("villager_1")
-    sessions = RedisSessions(parts.redis, parts.clock, {"read": (9, 60), "unknown_token": (0, 60)})
+    sessions = RedisSessions(
+        parts.redis, pipelines(parts.redis), parts.clock, {"read": (9, 60), "unknown_token": (0, 60)}
+    )
     for _ in range(9):
         await sessions.check(str(good.token), "read", "10.1.1.1")
     assert await parts.redis.keys("rate:unknown_token:*") == [], "only a failure is counted"

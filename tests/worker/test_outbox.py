@@ -388,6 +388,24 @@ async def test_a_worker_whose_lease_ran_out_leaves_the_message_to_its_successor(
     assert await results(parts, id_) == [("template", "sent")]
 
 
+async def test_of_many_begun_at_once_only_the_one_whose_lease_is_lost_is_left(
+    parts: Parts, phones: Phones
+) -> None:
+    people = ("villager_1", "villager_2", "villager_3")
+    ids = [await put(parts, key) for key in people]
+    late = await parts.postman.claim(3)
+    await move(phones, LEASE.total_seconds() + 1)
+    [successor] = await parts.postman.claim(1)
+    [taken] = successor.notices
+    await asyncio.gather(*(parts.postman.carry_bundle(bundle) for bundle in late))
+    assert [await results(parts, id_) for id_ in ids] == [
+        [] if id_ == taken["_id"] else [("template", "sent")] for id_ in ids
+    ]
+    await parts.postman.carry_bundle(successor)
+    assert await results(parts, taken["_id"]) == [("template", "sent")]
+    assert await calls(phones) == 3
+
+
 # --- many at once, and in order --------------------------------------------------------------------
 
 

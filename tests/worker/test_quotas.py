@@ -10,6 +10,7 @@ from casework.clock import CHINA, legal_date
 from server.clock import SharedClock
 from server.embedded import free_port, start_redis
 from server.parts import Parts, redis_client
+from server.pipelines import pipelines
 from server.quotas import DAY_SECONDS, Quotas
 from tests.support import Phones
 from tests.worker.helpers import (
@@ -35,7 +36,9 @@ DAILY = CHANNELS["template"].daily
 def quotas(parts: Parts, limit: int = 5, allowance: int = 0) -> Quotas:
     """The count as one process keeps it: so many template messages a day, customer messages without end."""
     limits = {"template": limit, "customer": None}
-    return Quotas(parts.redis, parts.mongo[parts.settings.mongodb_database], parts.clock, limits, allowance)
+    return Quotas(
+        pipelines(parts.redis), parts.mongo[parts.settings.mongodb_database], parts.clock, limits, allowance
+    )
 
 
 def midnight(parts: Parts) -> datetime:
@@ -106,7 +109,7 @@ async def test_what_is_written_down_names_no_person_and_ends_with_its_day(parts:
 async def test_without_redis_everything_may_be_sent_and_the_log_tells(parts: Parts) -> None:
     redis = redis_client(f"redis://127.0.0.1:{free_port()}/0")
     database = parts.mongo[parts.settings.mongodb_database]
-    one = Quotas(redis, database, parts.clock, {"template": 1})
+    one = Quotas(pipelines(redis), database, parts.clock, {"template": 1})
     try:
         async with logged() as entries:
             assert [await one.take(APP, "template") for _ in range(3)] == [None] * 3
@@ -169,7 +172,7 @@ async def test_while_redis_is_away_messages_are_sent_all_the_same(
     server = await start_redis(tmp_path / "away", free_port())
     redis = redis_client(server.uri)
     database = parts.mongo[parts.settings.mongodb_database]
-    counted = Quotas(redis, database, parts.clock, {"template": 100})
+    counted = Quotas(pipelines(redis), database, parts.clock, {"template": 100})
     monkeypatch.setattr(parts.postman, "_quotas", counted)
     try:
         async with working(parts):
