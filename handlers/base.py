@@ -3,7 +3,6 @@
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn, TypeVar
 
@@ -20,10 +19,8 @@ from casework.forms import Form, parse
 from casework.ids import new_id
 from casework.problems import Away, ClientTooOld, InvalidForm, Malformed, NotFound, Problem, TooLarge
 from handlers.problems import MEDIA_TYPE, body_of, status_of
+from handlers.request_id import REQUEST_ID
 from handlers.services import Services
-
-#: The id of the request that is being answered, for the log.
-REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 HEADERS: Mapping[str, str] = {
     "Content-Type": "application/json; charset=utf-8",

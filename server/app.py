@@ -13,9 +13,10 @@ from tornado.web import Application, RequestHandler
 
 from casework.photos.rules import UPLOAD_BYTES
 from handlers import demo, phone
-from handlers.base import REQUEST_ID, NoSuchPage, Routes, check_access
+from handlers.base import NoSuchPage, Routes, check_access
 from handlers.callback import Callback
 from handlers.openapi import document
+from handlers.request_id import REQUEST_ID
 from handlers.routes import routes
 from server.http import Note, Server
 from server.metrics import Metrics, serve_metrics

@@ -19,8 +19,8 @@ import typer.rich_utils
 
 from casework.problems import Problem
 from server import CannotRun
+from server.attached import load_attached_settings, read_run
 from server.clock import clock_for
-from server.demo import load_attached_settings, read_run, run_demo
 from server.logs import configure_logging
 from server.loop import new_event_loop
 from server.settings import PREFIX, Mode, Settings, SettingsError, load_settings
@@ -60,6 +60,8 @@ def demo() -> None:
 
     包括数据库、微信模拟器、服务、后台进程和演示数据；数据保存在 FANGPIN_DATA_DIR（默认 ./var）。
     """
+    from server.demo import run_demo  # noqa: PLC0415
+
     given = {**os.environ, f"{PREFIX}MODE": Mode.DEMO.value}
     _complete(run_demo(load_settings(given), given=given))
 

@@ -21,11 +21,11 @@ from typing import BinaryIO
 
 import orjson
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.cells import cell_len
 from rich.console import Console
 
 from server import CannotRun
+from server.attached import LOCK, RUN, Part, Run, read_run
 from server.clock import clock_for
 from server.embedded import EmbeddedServer, free_port, guarded, start_mongod, start_redis
 from server.logs import configure_logging
@@ -33,8 +33,6 @@ from server.rotation import rotate_all
 from server.settings import PREFIX, Mode, Settings, load_settings
 from server.supervisor import Child, Supervisor, describe_exit, interrupts
 
-_RUN = "run.json"
-_LOCK = "demo.lock"
 _SECRETS = "demo-secrets.json"
 _ROOT = Path(__file__).resolve().parent.parent
 _PREPARE_SECONDS = 600.0
@@ -49,36 +47,6 @@ class DemoRefused(CannotRun):
     """The demo cannot start here as things are; the text says why and what to change."""
 
 
-class Part(BaseModel):
-    """A process of a running demo: its id, where it listens (may be empty), and its log."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pid: int
-    address: str = ""
-    log: Path
-
-
-class Run(BaseModel):
-    """What a running demo writes down for other commands.
-
-    Attributes:
-        pid: the demo's own process.
-        public_url: where people reach the service.
-        simulator_url: where the simulated phones are.
-        parts: its processes by name.
-        environment: what to set to work on the same data, **with the secrets**.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    pid: int
-    public_url: str
-    simulator_url: str
-    parts: dict[str, Part] = {}
-    environment: dict[str, str] = {}
-
-
 def where_to_click(run: Run) -> list[tuple[str, str]]:
     """Return what the demo shows first, as pairs of a Chinese label and an address."""
     return [
@@ -86,56 +54,6 @@ def where_to_click(run: Run) -> list[tuple[str, str]]:
         ("两部模拟手机（村民和干部）", f"{run.simulator_url}/"),
         ("接口文档", f"{run.public_url}/api/openapi.json"),
     ]
-
-
-def read_run(data_dir: Path) -> Run | None:
-    """Return what the demo that runs on a data folder has written down.
-
-    Args:
-        data_dir: the folder; it need not exist.
-
-    Returns:
-        The run, or None where no demo runs there (also when one was killed and left its note behind).
-    """
-    try:
-        run = Run.model_validate_json((data_dir / _RUN).read_bytes())
-        lock = (data_dir / _LOCK).open("rb")
-    except (OSError, ValidationError):
-        return None
-    # A process id alone may have been given to another program since; the lock ends with its holder.
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return run if _is_alive(run.pid) else None
-    return None
-
-
-def load_attached_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings, working on the demo that runs in the data folder where there is one.
-
-    Args:
-        environ: the environment; the process's own when omitted. It says otherwise, and no demo is
-            looked for, when it names another mode, another MongoDB or another Redis. Any other value
-            it gives goes before the demo's.
-
-    Returns:
-        The settings.
-
-    Raises:
-        SettingsError: as `load_settings`.
-    """
-    given = {
-        name: value for name, value in (os.environ if environ is None else environ).items() if value.strip()
-    }
-    run = read_run(Path(given.get(f"{PREFIX}DATA_DIR", "var")).expanduser().absolute())
-    if run is None:
-        return load_settings(given)
-    for name in (f"{PREFIX}MODE", f"{PREFIX}MONGODB_URI", f"{PREFIX}REDIS_URL"):
-        # Half of one installation's settings with half of another's would mix their keys and data.
-        if name in given and given[name] != run.environment.get(name):
-            return load_settings(given)
-    return load_settings(run.environment | given)
 
 
 def demo_secrets(path: Path, given: Mapping[str, str]) -> dict[str, str]:
@@ -261,9 +179,9 @@ async def run_demo(
     if not data_dir.exists():
         data_dir.mkdir(mode=0o700, parents=True)
     async with AsyncExitStack() as stack:
-        lock = stack.enter_context((data_dir / _LOCK).open("a+b"))
+        lock = stack.enter_context((data_dir / LOCK).open("a+b"))
         await _take(lock, data_dir)
-        (data_dir / _RUN).unlink(missing_ok=True)
+        (data_dir / RUN).unlink(missing_ok=True)
         rotate_all(data_dir)
         check_port(settings.address, settings.port, f"{PREFIX}PORT")
         check_port(settings.address, settings.simulator_port, f"{PREFIX}SIMULATOR_PORT")
@@ -287,16 +205,6 @@ async def _take(lock: BinaryIO, data_dir: Path) -> None:
     raise DemoRefused(
         f"数据目录 {data_dir} 上已有一个演示在运行{where}；要另开一个，请用 {PREFIX}DATA_DIR 换一个目录。"
     )
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class _Demo:
@@ -332,7 +240,7 @@ class _Demo:
                         interrupted.cancel()
                         await self._stop_children(starting)
             finally:
-                (self._data_dir / _RUN).unlink(missing_ok=True)
+                (self._data_dir / RUN).unlink(missing_ok=True)
         self._say("演示已结束，数据保留在 " + str(self._data_dir))
 
     async def _start(self) -> None:
@@ -477,7 +385,7 @@ class _Demo:
         )
 
     def _note(self) -> None:
-        write_private(self._data_dir / _RUN, self._run().model_dump_json(indent=2).encode())
+        write_private(self._data_dir / RUN, self._run().model_dump_json(indent=2).encode())
 
     def _show(self) -> None:
         links = where_to_click(self._run())

@@ -11,7 +11,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from handlers.base import REQUEST_ID
+from handlers.request_id import REQUEST_ID
 from server.settings import LogLevel
 
 # What may say who somebody is, where they live, how they fare, or how to act in their name. The names

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from handlers.base import REQUEST_ID
+from handlers.request_id import REQUEST_ID
 from server.clock import SharedClock
 from server.logs import configure_logging
 from server.settings import LogLevel

@@ -21,7 +21,7 @@ import structlog
 from prometheus_client import generate_latest
 
 from benchmarks.stage import environment_on
-from handlers.base import REQUEST_ID
+from handlers.request_id import REQUEST_ID
 from server.app import Running
 from server.clock import SharedClock
 from server.embedded import start_mongod, start_redis

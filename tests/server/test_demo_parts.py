@@ -14,14 +14,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from server.demo import (
-    DemoRefused,
-    check_port,
-    demo_secrets,
-    load_attached_settings,
-    read_run,
-    where_to_click,
-)
+from server.attached import load_attached_settings, read_run
+from server.demo import DemoRefused, check_port, demo_secrets, where_to_click
 from server.embedded import free_port
 from server.settings import Mode, SettingsError, load_settings
 
