@@ -140,10 +140,13 @@ async def settled(cluster: Cluster) -> None:
             if not left and not await parts.stores.audit.unsealed_count():
                 break
             if left and left == before:
-                # What waits behind a message that a dead worker has claimed waits for that one's lease.
-                claimed = await notices.find_one({"state": "sending"}, sort=[("due_at", 1)])
-                active = {"state": {"$in": list(ON_THE_WAY)}}
-                first = claimed or await notices.find_one(active, sort=[("due_at", 1)])
+                # What waits behind a message that a dead worker has claimed waits for that one's lease, and
+                # what waits for the platform, due long ago or not, for whoever finds out next.
+                later = {"due_at": {"$gt": clock.now()}}
+                first = await notices.find_one({"state": "sending", **later}, sort=[("due_at", 1)])
+                if first is None:
+                    active = {"state": {"$in": list(ON_THE_WAY)}, **later}
+                    first = await notices.find_one(active, sort=[("due_at", 1)])
                 wait = first["due_at"] - clock.now() if first else timedelta(0)
                 if timedelta(0) < wait < MOVE_AT_MOST - moved:
                     clock.move(wait.total_seconds())

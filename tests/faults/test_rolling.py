@@ -19,9 +19,9 @@ from casework.audit.service import verify
 from server.parts import Parts, parts_for
 from tests.support import count, documents, until
 
-REPORTS_A_SECOND = 60
-READS_A_SECOND = 20
-CALLBACKS_A_SECOND = 10
+REPORTS_A_SECOND = 30
+READS_A_SECOND = 10
+CALLBACKS_A_SECOND = 5
 #: So many of a kind are under way at most: where the machine is slow, the load waits for it.
 AT_ONCE = 24
 #: People whose phone keeps a connection that it uses now and then.

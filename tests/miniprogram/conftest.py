@@ -1,5 +1,6 @@
 """The mini program as it is built, and phones that run that very build."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -47,10 +48,17 @@ def digest(folder: Path) -> str:
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The mini program, built from what is in the checkout now. Nothing that the tests do may change it."""
-    must(run("bash", "deploy/node.sh", "miniprogram", "tests/miniprogram/harness"))
-    made = tmp_path_factory.mktemp("miniprogram") / "mp-weixin"
-    command = (CLIENT / "node_modules/.bin/uni", "build", "-p", "mp-weixin", "--outDir", made)
-    must(run(*command, cwd=CLIENT, CI="1", VITE_SERVICE_URL=DOMAIN))
+    base = tmp_path_factory.getbasetemp()
+    # Processes that test beside each other have a folder together, and the first of them builds for all.
+    together = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    made, part = together / "mp-weixin", together / "mp-weixin.part"
+    with (together / "mp-weixin.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            must(run("bash", "deploy/node.sh", "miniprogram", "tests/miniprogram/harness"))
+            command = (CLIENT / "node_modules/.bin/uni", "build", "-p", "mp-weixin", "--outDir", part)
+            must(run(*command, cwd=CLIENT, CI="1", VITE_SERVICE_URL=DOMAIN))
+            part.rename(made)
     before = digest(made)
     yield made
     assert digest(made) == before, "the build was changed by running it"
