@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the browser tests find Chromium and a Chinese font, both from Debian's packages.
+# Makes sure that the browser tests find Chromium and a Chinese font, both from Debian's packages: the Chromium
+# without windows, else the whole one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -7,7 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source deploy/apt.sh
 
 missing=()
-command -v chromium >/dev/null || missing+=(chromium)
+if ! command -v chromium-headless-shell >/dev/null && ! try_install chromium-headless-shell; then
+    command -v chromium >/dev/null || missing+=(chromium)
+fi
 # A folder that does not exist makes find fail although it looks into the others.
 fonts=$(find /usr/share/fonts /usr/local/share/fonts "${HOME:-/nonexistent}/.fonts" \
     \( -iname 'wqy*' -o -iname '*NotoSansCJK*' \) -print -quit 2>/dev/null || true)

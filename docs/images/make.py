@@ -3,12 +3,11 @@
 Start a fresh one (`fangpin demo`), then run `python -m docs.images.make` in the project's folder, with the
 demo's address as an argument where it is not http://127.0.0.1:8000. People go through the main job in
 Chromium, with the words and fingers of the tests, and the pictures are written beside this file. They need
-Debian's `chromium` and a Chinese font (`bash deploy/browser.sh`). The phones show the demo's time;
+Debian's Chromium and a Chinese font (`bash deploy/browser.sh`). The phones show the demo's time;
 `POST /_sim/clock` of the simulator moves it where the pictures would otherwise be taken at night.
 """
 
 import io
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser import FLAGS, PHONE, Demo
+from tests.browser import CHROMIUM, FLAGS, PHONE, Demo
 from tests.e2e.framed_phone import FramedPhone, report_and_accept
 from tests.e2e.web_phone import WebPhone
 from tests.story import fill_report
@@ -115,11 +114,8 @@ def take(page: Page, name: str) -> None:
 def main() -> None:
     """Make the pictures."""
     address = (sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000").rstrip("/")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("找不到 chromium，请先执行：bash deploy/browser.sh")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         # A picture shows everything at rest.
         page = browser.new_page(viewport=SIZE, locale="zh-CN", has_touch=True, reduced_motion="reduce")
         walk(page, address)
