@@ -19,7 +19,7 @@ from pymongo import WriteConcern
 from pymongo.read_concern import ReadConcern
 
 from casework.ids import new_id, new_number
-from casework.unit import Tx, Unit
+from casework.unit import HOP_THREADS, Tx, Unit
 from server.loop import new_event_loop
 from server.parts import mongo_client
 from server.settings import load_settings
@@ -74,7 +74,7 @@ async def main() -> None:
                         await database[name].insert_many(made[name], session=tx)
 
     unit = Unit(client)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(concurrency))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(HOP_THREADS))
 
     async def write_in_one_hop() -> None:
         for made in work:

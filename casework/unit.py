@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,11 @@ from casework.problems import Away
 
 T = TypeVar("T")
 ATTEMPTS = 8
+#: How many threads `hop` has. They wait for the database most of their time, and a dozen keep a whole process
+#: busy; with more of them, the interpreter goes from one to the other for nothing (docs/performance.md).
+HOP_THREADS = 12
+#: While the database does not answer, nobody waits for a thread longer than they would for the database.
+HOP_WAIT_SECONDS = 5.0
 #: The first pause before another attempt is between nothing and twice this, each further one longer.
 PAUSE_SECONDS = 0.005
 #: Reads see one moment, writes are durable on a majority.
@@ -30,9 +36,17 @@ async def hop(work: Callable[[], T]) -> T:
     """Run blocking calls of the driver in a thread.
 
     Motor hops to a thread and back for each call. Where several calls follow each other with nothing in
-    between, one hop for all of them takes a fraction of the event loop's time.
+    between, one hop for all of them takes a fraction of the event loop's time. Raises `Away` when no thread
+    was free for too long.
     """
-    return await asyncio.get_running_loop().run_in_executor(None, work)
+    asked = time.monotonic()
+
+    def begin() -> T:
+        if time.monotonic() - asked > HOP_WAIT_SECONDS:
+            raise Away
+        return work()
+
+    return await asyncio.get_running_loop().run_in_executor(None, begin)
 
 
 class Tx:

@@ -41,7 +41,7 @@ from casework.tables.service import Tables
 from casework.tables.store import TableStore
 from casework.tasks.service import Tasks
 from casework.tasks.store import TaskStore
-from casework.unit import Unit
+from casework.unit import HOP_THREADS, Unit
 from casework.uploads.service import Uploads
 from casework.uploads.store import UploadStore
 from handlers.services import Services
@@ -166,7 +166,7 @@ async def parts_for(settings: Settings, metrics: Metrics | None = None) -> Async
     http = HttpPool()
     executor = ThreadPoolExecutor(PICTURE_THREADS, "pictures")
     # Where blocking calls of the database driver wait; see `casework.unit.hop`.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MONGO_POOL, "database"))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(HOP_THREADS, "database"))
     try:
         yield _build(settings, clock, metrics, mongo, redis, http, executor)
     finally:
