@@ -88,7 +88,7 @@ async def run() -> None:
             ms = sorted(spent)[RUNS // 2]
             shares = by_part(await looked_at(scene))
             found[scene.name] = {part: share * ms for part, share in shares.items()}
-            keep(f"profile/{scene.name}", ms, f"ms a {scene.item}")
+            keep(f"profile/{scene.name}", 1000 * ms, f"µs a {scene.item}")
             for part, share in shares.items():
                 print(f"  {part:20} {share:5.1%} {share * ms:6.2f} ms", flush=True)
     PICTURE.write_text(picture(found))
