@@ -1,13 +1,14 @@
 """Where a report, a callback and a message spend the processor's time of the process that works on them.
 
-For each of them two loads: during the first the process' time is counted, during the second it is looked into
-a hundred times a second (py-spy, whoever holds the interpreter). The time for one, split as the looks say, is
+For each of them the process' time is counted during three loads, and during another one it is looked into a
+hundred times a second (py-spy, whoever holds the interpreter). The time for one, split as the looks say, is
 kept as rows and drawn in ``docs/images/profile.svg``. The looks themselves stay as ``var/profile/NAME.txt``,
 one stack with its count a line, for a viewer of flame graphs.
 """
 
 import asyncio
 import signal
+import statistics
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -21,7 +22,7 @@ import aiohttp
 from benchmarks import people
 from benchmarks.callback import Platform
 from benchmarks.callback import Server as Answering
-from benchmarks.processors import seconds_of
+from benchmarks.processors import seconds
 from benchmarks.push import LATENCY_MS, drained, fill_outbox
 from benchmarks.results import keep
 from benchmarks.stage import ROOT, Stage, stage
@@ -32,7 +33,6 @@ PY_SPY = Path(sys.executable).parent / "py-spy"
 LOOKS_A_SECOND = 100
 STACKS = ROOT / "var" / "profile"
 PICTURE = ROOT / "docs" / "images" / "profile.svg"
-WARM_UP = 300
 REPORTS, CALLBACKS, MESSAGES = 4000, 30_000, 3000
 VILLAGERS = 400
 RUNS = 3
@@ -82,10 +82,10 @@ async def run() -> None:
             await scene.load()
             spent = []
             for _ in range(RUNS):
-                before = seconds_of({"it": [scene.pid]})["it"]
+                before = seconds(scene.pid)
                 await scene.load()
-                spent.append(1000 * (seconds_of({"it": [scene.pid]})["it"] - before) / scene.count)
-            ms = sorted(spent)[RUNS // 2]
+                spent.append(1000 * (seconds(scene.pid) - before) / scene.count)
+            ms = statistics.median(spent)
             shares = by_part(await looked_at(scene))
             found[scene.name] = {part: share * ms for part, share in shares.items()}
             keep(f"profile/{scene.name}", 1000 * ms, f"µs a {scene.item}")
