@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from tornado.httputil import HTTPHeaders
 
 from tests.e2e.stage import APP_ID, MINI_APP_ID, Screen, Stage, file, has_menu, photo, press
@@ -121,6 +121,33 @@ def test_a_mini_program_is_named_or_opens_as_its_web_pages(stage: Stage, screen:
     frame = screen.villager.locator(".web-frame")
     expect(frame).to_have_attribute("src", f"{stage.service}/hall#/pages/report?a=1")
     stage.ask("POST", "/_sim/config", {"web_pages": {}})
+
+
+def test_an_open_list_stays_open_when_the_same_menu_comes_again(stage: Stage, screen: Screen) -> None:
+    place = {"type": "location_select", "name": "报位置", "key": "place"}
+    has_menu(stage, place)
+    press(screen.villager, "菜单")
+    with screen.page.expect_response("**/_sim/menu?*oVillager*"):
+        has_menu(stage, place)
+    press(screen.villager, "报位置")
+    expect(screen.villager.get_by_role("dialog")).to_be_visible()
+
+
+def test_a_late_answer_does_not_bring_an_old_menu_back(stage: Stage, screen: Screen) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    screen.page.route("**/_sim/menu?*oVillager*", hold, times=1)
+    has_menu(stage, {"type": "click", "name": "旧的", "key": "old"})
+    expect(screen.cadre.get_by_role("button", name="菜单", exact=True)).to_be_visible()
+    old = held[0].fetch()
+    has_menu(stage, {"type": "click", "name": "新的", "key": "new"})
+    press(screen.villager, "菜单")
+    with screen.page.expect_event("requestfinished", lambda request: request == held[0].request):
+        held[0].fulfill(response=old)
+    press(screen.villager, "新的")
 
 
 def test_a_code_is_scanned_from_the_menu(stage: Stage, screen: Screen) -> None:

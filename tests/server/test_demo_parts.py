@@ -57,6 +57,9 @@ except CannotRun as problem:
     sys.exit(2)
 """
 
+# What a demo that is up says last, after the addresses.
+LAST_WORDS = "按 Ctrl-C 结束"
+
 
 class Demo:
     """A demo in a process of its own, with small children."""
@@ -124,7 +127,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
 @pytest.mark.gen_test(timeout=90)
 async def test_a_demo_from_start_to_end_and_again(demo: Demo) -> None:
     process = demo.start()
-    await demo.says("演示已就绪", process)
+    await demo.says(LAST_WORDS, process)
     run = read_run(demo.data_dir)
     assert run is not None
     assert run.pid == process.pid
@@ -190,7 +193,7 @@ async def test_a_demo_from_start_to_end_and_again(demo: Demo) -> None:
 
     # The next one finds the data, with the secrets that can read it.
     process = demo.start()
-    await demo.says("演示已就绪", process)
+    await demo.says(LAST_WORDS, process)
     again = load_attached_settings(where)
     assert again.field_keys == first.field_keys
     with MongoClient[dict[str, Any]](again.mongodb_uri.get_secret_value()) as client:

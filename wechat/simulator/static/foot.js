@@ -18,6 +18,7 @@ export class Foot {
     this.menu = find("menu");
     this.panel = find("panel");
     this.plus = find("plus");
+    this.shown = null;
     this.input.setAttribute("aria-label", `${phone.seat.label}发消息`);
     this.input.placeholder = `发消息，例如：${phone.seat.says}`;
     find("compose").addEventListener("submit", (event) => {
@@ -56,6 +57,10 @@ export class Foot {
   }
 
   showMenu(buttons) {
+    // What has not changed stays as it is: a list that somebody has opened would close under their finger.
+    const shown = JSON.stringify(buttons);
+    if (shown === this.shown) return;
+    this.shown = shown;
     this.menu.hidden = buttons.length === 0;
     this.menu.replaceChildren(...buttons.map((one) => this.entry(one)));
   }

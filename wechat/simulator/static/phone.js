@@ -36,6 +36,7 @@ export class Phone {
     this.person = null;
     this.last = null;
     this.reading = null;
+    this.askingMenu = null;
     // Whether the newest message is in sight, so that the chat moves along with the next one; and how far down
     // the chat was scrolled when that was last decided (pixels).
     this.atEnd = true;
@@ -265,10 +266,12 @@ export class Phone {
   // --- what the person does -------------------------------------------------------------------------
 
   async readMenu() {
-    const openid = this.person?.openid;
-    if (!openid) return;
-    const { menu } = await api.menu(openid);
-    if (this.person?.openid === openid) this.foot.showMenu(menu);
+    // Answers may come in another order than they were asked for; the last question counts.
+    const asking = {};
+    this.askingMenu = asking;
+    if (!this.person) return;
+    const { menu } = await api.menu(this.person.openid);
+    if (this.askingMenu === asking) this.foot.showMenu(menu);
   }
 
   /** Let the authorisation page know whose phone a link is on that opens in a window of its own. */
