@@ -21,6 +21,7 @@ from handlers.routes import routes
 from server.http import Note, Server
 from server.metrics import Metrics, serve_metrics
 from server.parts import Parts, parts_for
+from server.proxies import Proxies
 from server.seed import PEOPLE
 from server.settings import Mode, Settings
 from server.supervisor import interrupts
@@ -140,8 +141,7 @@ class Running:
             max_body_size=BODY_BYTES,
             max_buffer_size=BODY_BYTES + HEADER_BYTES,
             # Only a proxy that we know may say whom it speaks for; rate limits by address rest on it.
-            xheaders=bool(settings.trusted_proxies),
-            trusted_downstream=[p for p in settings.trusted_proxies.split(",") if p],
+            proxies=Proxies(settings.trusted_proxies),
             idle_connection_timeout=IDLE_SECONDS,
         )
         self._server.listen(settings.port, settings.address, reuse_port=True)

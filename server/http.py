@@ -21,6 +21,7 @@ from tornado.httputil import (
 from casework.clock import Clock
 from handlers.callback import Reply
 from server.listener import bring_no_more
+from server.proxies import Proxies
 
 #: A body that is not there by then is not waited for.
 BODY_SECONDS = 60.0
@@ -78,11 +79,13 @@ class Server(HTTPServer):
         clock: Clock,
         under_way: set[Any],
         note: Note,
+        proxies: Proxies,
         **options: Any,
     ) -> None:
-        """Take what `HTTPServer` takes, and the door."""
-        super().initialize(application, **options)
+        """Take what `HTTPServer` takes, the door, and the proxies that are believed."""
+        super().initialize(application, xheaders=bool(proxies), **options)
         self.door = door
+        self.proxies = proxies
         self.clock = clock
         self.under_way = under_way
         self.note = note
@@ -170,7 +173,7 @@ class _Request(HTTPMessageDelegate):
         if isinstance(start_line, RequestStartLine) and start_line.path.startswith(server.door.path):
             self._inner = _AtTheDoor(server, connection)
         else:
-            if server.xheaders:
+            if server.proxies:
                 self._drop_hearsay(headers)
             self._inner = server.to_application(self._server_conn, connection)
         return self._inner.headers_received(start_line, headers)
@@ -178,9 +181,12 @@ class _Request(HTTPMessageDelegate):
     def _drop_hearsay(self, headers: HTTPHeaders) -> None:
         """Only a proxy that we know may say whom it speaks for; Tornado takes anybody's word."""
         sender = self._connection.context.remote_ip  # type: ignore[attr-defined]
-        known = sender in (self._server.trusted_downstream or ())
-        for name in HEARSAY if known else (*HEARSAY, FORWARDED_FOR):
+        forwarded = headers.pop(FORWARDED_FOR, None)
+        for name in HEARSAY:
             headers.pop(name, None)
+        proxies = self._server.proxies
+        if forwarded and proxies.knows(sender) and (client := proxies.client_of(forwarded)):
+            headers[FORWARDED_FOR] = client
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         return self._inner.data_received(chunk) if self._inner is not None else None

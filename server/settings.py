@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from server import CannotRun
+from server.proxies import parse_proxies
 
 PREFIX = "FANGPIN_"
 
@@ -184,6 +185,11 @@ def _app_id(text: str) -> str:
     return text
 
 
+def _proxies(text: str) -> str:
+    parse_proxies(text)
+    return text
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -245,7 +251,7 @@ class Settings(BaseSettings):
     metrics_port: _Port = Field(default_factory=_default_metrics_port)
     metrics_address: str = "127.0.0.1"
     simulator_port: _Port = 8100
-    trusted_proxies: Annotated[str, Field(pattern=r"^[0-9A-Fa-f:.,]*$")] = ""
+    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = ""
     public_url: _WebUrl = Field(default_factory=_default_public_url)
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=lambda: Path("var").absolute()
@@ -406,7 +412,8 @@ _SENTENCES: dict[str, str] = {
     "simulator_port": _PORT_HELP,
     "public_url": "填写公众能访问的 https:// 地址。Give the public https:// address of this service.",
     "trusted_proxies": (
-        "填写反向代理的 IP，多个用逗号分隔。Give the reverse proxies' IP addresses, separated by commas."
+        "填写反向代理的 IP 或网段（如 10.42.0.0/16），多个用逗号分隔。"
+        "Give the reverse proxies' IP addresses or networks, separated by commas."
     ),
     "log_level": "只能是 DEBUG、INFO、WARNING 或 ERROR。Must be DEBUG, INFO, WARNING or ERROR.",
     "mongodb_uri": (
