@@ -11,7 +11,7 @@ async def verify(settings: Settings) -> int:
     """Check the whole trail and print the result; the exit status is 1 when anything is wrong."""
     async with parts_for(settings) as parts:
         verdict = await verify_trail(
-            parts.stores.audit, parts.clock, parts.checkpoints.read(), parts.checkpoints.signature_ok
+            parts.stores.audit, parts.clock, parts.checkpoints.read, parts.checkpoints.signature_ok
         )
     typer.echo(f"已封存 {verdict.batches} 批、{verdict.sealed} 条审计记录。")
     typer.echo(f"未封存 {verdict.unsealed} 条，最早的一条已等待 {verdict.unsealed_age:.1f} 秒。")

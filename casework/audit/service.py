@@ -60,9 +60,10 @@ class Sealer:
         """Seal what is unsealed, one batch at most; the number of entries sealed (0 while another sealer
         holds the lease).
 
-        A sealer may have died between writing a batch and marking its entries: where the last batch's
-        entries still look unsealed, its checkpoint is written (a second one is the same as the first) and
-        they are marked first. Two sealers cannot write the same batch number.
+        A sealer may have died between writing a batch and marking its entries: where one of the last batch's
+        entries still looks unsealed, its checkpoint is written (a second one is the same as the first) and
+        they are marked first, so that whoever sees a batch knows that all before it are marked. Two sealers
+        cannot write the same batch number.
         """
         entries = await self._store.unsealed(BATCH_SIZE)
         now = self._clock.now()
@@ -71,11 +72,12 @@ class Sealer:
         last = await self._store.last_batch()
         if last:
             sealed = set(last["entries"])
-            if any(e["_id"] in sealed for e in entries):
+            half_way = bool(await self._store.unmarked(last["entries"]))
+            if half_way:
                 await self._complete(last)
-                entries = [e for e in entries if e["_id"] not in sealed]
-                if not entries:
-                    return len(sealed)
+            entries = [e for e in entries if e["_id"] not in sealed]
+            if not entries:
+                return len(sealed) if half_way else 0
         number, first, previous = (
             (last["_id"] + 1, last["first"] + len(last["entries"]), last["hash"])
             if last
@@ -123,41 +125,49 @@ class Verdict:
 async def verify(
     store: AuditStore,
     clock: Clock,
-    checkpoints: list[Checkpoint],
+    read_checkpoints: Callable[[], list[Checkpoint]],
     signature_ok: Callable[[Checkpoint], bool],
 ) -> Verdict:
     """Recompute the chain over all entries and compare it with the signed checkpoints.
 
-    Finds an entry that was removed, altered, or slipped into the sealed part; a removed or altered
-    batch; a cut-off end (by the checkpoints); and a forged checkpoint.
+    Finds an entry that was removed, altered, or slipped into the sealed part; a mark that was taken off or
+    moved; a removed or altered batch; a cut-off end (by the checkpoints); and a forged checkpoint. All of it
+    may be asked while sealers work.
+
+    Args:
+        store: the trail.
+        clock: tells the age of what is unsealed.
+        read_checkpoints: reads all checkpoints as they are at the moment.
+        signature_ok: whether a checkpoint is ours and unaltered.
     """
     verdict = Verdict()
     hash_, count, expected = rules.GENESIS, 0, 1
-    # Of the last batch: sealed, and not marked yet, because its sealer died or is still at it.
+    # Of the batch that was read last: sealed, and not marked yet, because its sealer died or is still at it.
     unmarked: list[str] = []
-    # All of them: a batch that was cut off and sealed anew has a second one beside the first.
-    by_batch: dict[int, list[Checkpoint]] = {}
-    for line, checkpoint in enumerate(checkpoints, 1):
-        if signature_ok(checkpoint):
-            by_batch.setdefault(checkpoint["batch"], []).append(checkpoint)
-        else:
-            verdict.faults.append(f"checkpoint {line}: signature is wrong")
+    unsigned: dict[int, tuple[str, int]] = {}
+    signed, forged = _by_batch(read_checkpoints(), signature_ok)
+    verdict.faults += [f"checkpoint {line}: signature is wrong" for line in forged]
     async for batch in store.batches():
         number = batch["_id"]
         if number != expected or batch["previous"] != hash_ or batch["first"] != count + 1:
             verdict.faults.append(f"batch {expected}: missing, or its successor was altered")
+        # A batch is marked before the next one is written: what is unmarked now has lost its mark.
+        for id_ in await store.unmarked(unmarked):
+            verdict.faults.append(f"entry {id_}: its mark of batch {expected - 1} was taken off")
         found = await store.entries_of(batch["entries"])
         for id_ in batch["entries"]:
             if id_ not in found:
                 verdict.faults.append(f"entry {id_} of batch {number}: removed")
+            elif found[id_].get("batch") not in (None, number):
+                verdict.faults.append(f"entry {id_} of batch {number}: claims to be in another one")
         chained = rules.chain(batch["previous"], (found[id_] for id_ in batch["entries"] if id_ in found))
         if len(found) == len(batch["entries"]) and chained != batch["hash"]:
             verdict.faults.append(f"batch {number}: an entry was altered")
         count += len(batch["entries"])
-        signed = by_batch.pop(number, [])
-        verdict.unsigned += not signed
-        if any((one["hash"], one["entries"]) != (batch["hash"], count) for one in signed):
-            verdict.faults.append(f"batch {number}: differs from its signed checkpoint")
+        if number in signed:
+            verdict.faults += _differences(number, batch["hash"], count, signed.pop(number))
+        else:
+            unsigned[number] = batch["hash"], count
         unmarked = [id_ for id_, one in found.items() if one.get("batch") is None]
         claiming = await store.marked_ids(number)
         for id_ in sorted(claiming.difference(batch["entries"])):
@@ -165,10 +175,43 @@ async def verify(
         hash_, expected = batch["hash"], number + 1
         verdict.batches += 1
     verdict.sealed = count
-    verdict.faults += [f"batch {n}: has a signed checkpoint and is gone" for n in sorted(by_batch)]
+    verdict.faults += [f"batch {n}: has a signed checkpoint and is gone" for n in sorted(signed)]
+    if unmarked:
+        # The last batch's sealer is at it, or will be made up for: its checkpoint comes before its marks.
+        unsigned.pop(expected - 1, None)
+    if unsigned:
+        # What was sealed while the batches were read has its checkpoint by now.
+        later = [one for one in read_checkpoints() if one.get("batch") in unsigned]
+        since, _ = _by_batch(later, signature_ok)
+        for number, (sealed_hash, entries) in unsigned.items():
+            verdict.unsigned += number not in since
+            verdict.faults += _differences(number, sealed_hash, entries, since.get(number, []))
     if lost := await store.orphan_count():
         verdict.faults.append(f"{lost} entries claim to be in a batch that is not there")
     verdict.unsealed = await store.unsealed_count(unmarked)
     oldest = await store.oldest_unsealed(unmarked)
     verdict.unsealed_age = (clock.now() - oldest).total_seconds() if oldest else 0.0
     return verdict
+
+
+def _by_batch(
+    checkpoints: list[Checkpoint], signature_ok: Callable[[Checkpoint], bool]
+) -> tuple[dict[int, list[Checkpoint]], list[int]]:
+    """Good checkpoints by their batch, and the lines of the others.
+
+    A batch that was cut off and sealed anew has a second checkpoint beside the first.
+    """
+    found: dict[int, list[Checkpoint]] = {}
+    forged: list[int] = []
+    for line, checkpoint in enumerate(checkpoints, 1):
+        if signature_ok(checkpoint):
+            found.setdefault(checkpoint["batch"], []).append(checkpoint)
+        else:
+            forged.append(line)
+    return found, forged
+
+
+def _differences(number: int, hash_: str, entries: int, checkpoints: list[Checkpoint]) -> list[str]:
+    if any((one["hash"], one["entries"]) != (hash_, entries) for one in checkpoints):
+        return [f"batch {number}: differs from its signed checkpoint"]
+    return []

@@ -77,6 +77,13 @@ class AuditStore:
         """Entries by id; missing ones are missing from the result."""
         return {entry["_id"]: entry async for entry in self._entries.find({"_id": {"$in": list(ids)}})}
 
+    async def unmarked(self, ids: Sequence[str]) -> list[str]:
+        """Those of these entries that name no batch."""
+        if not ids:
+            return []
+        found = self._entries.find({"_id": {"$in": list(ids)}, "batch": None}, {"_id": 1})
+        return [entry["_id"] async for entry in found]
+
     async def marked_ids(self, number: int) -> set[str]:
         """The ids of all entries that name this batch."""
         return {entry["_id"] async for entry in self._entries.find({"batch": number}, {"_id": 1})}

@@ -183,7 +183,7 @@ async def check_trail(parts: Parts) -> None:
 
     await until(sealed, what="the seal of the last entry")
     verdict = await verify(
-        parts.stores.audit, parts.clock, parts.checkpoints.read(), parts.checkpoints.signature_ok
+        parts.stores.audit, parts.clock, parts.checkpoints.read, parts.checkpoints.signature_ok
     )
     assert verdict.faults == []
 

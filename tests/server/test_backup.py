@@ -172,7 +172,7 @@ async def test_reports_come_in_while_a_backup_is_made_and_the_restored_service_h
         verdict = await verify(
             restored.stores.audit,
             restored.clock,
-            restored.checkpoints.read(),
+            restored.checkpoints.read,
             restored.checkpoints.signature_ok,
         )
         assert verdict.faults == []

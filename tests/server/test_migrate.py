@@ -207,7 +207,7 @@ async def test_the_database_of_a_release_is_brought_up_and_served(
     await seed(settings)
     async with parts_for(settings) as parts:
         verdict = await verify(
-            parts.stores.audit, parts.clock, parts.checkpoints.read(), parts.checkpoints.signature_ok
+            parts.stores.audit, parts.clock, parts.checkpoints.read, parts.checkpoints.signature_ok
         )
         assert (verdict.faults, verdict.batches > 0, verdict.sealed > 0) == ([], True, True)
         running = Running(parts)

@@ -50,7 +50,7 @@ async def fill(parts: Parts) -> None:
 async def verdict(parts: Parts) -> Verdict:
     """The result of a check of the whole trail."""
     kept = parts.checkpoints
-    return await verify_trail(parts.stores.audit, parts.clock, kept.read(), kept.signature_ok)
+    return await verify_trail(parts.stores.audit, parts.clock, kept.read, kept.signature_ok)
 
 
 async def test_every_effect_of_the_thread_has_its_entry(parts: Parts, phones: Phones, place: str) -> None:
@@ -141,6 +141,14 @@ async def an_entry_takes_the_place_of_one_that_is_sealed_twice(parts: Parts) -> 
     await an_entry_claims_to_be_sealed(parts)
 
 
+async def a_mark_is_taken_off(parts: Parts) -> None:
+    await collection(parts, "audit").update_one({"batch": 2}, {"$unset": {"batch": ""}})
+
+
+async def a_mark_is_moved(parts: Parts) -> None:
+    await collection(parts, "audit").update_one({"batch": 2}, {"$set": {"batch": 1}})
+
+
 async def the_last_batch_is_cut_off(parts: Parts) -> None:
     await collection(parts, "audit_batches").delete_one({"_id": BATCHES})
     await collection(parts, "audit").delete_many({"batch": BATCHES})
@@ -171,6 +179,8 @@ async def a_checkpoint_is_forged(parts: Parts) -> None:
         (an_entry_claims_to_be_sealed, "claims to be in batch 2 and is not"),
         (an_entry_claims_a_batch_that_never_was, "1 entries claim to be in a batch that is not there"),
         (an_entry_takes_the_place_of_one_that_is_sealed_twice, "claims to be in batch 2 and is not"),
+        (a_mark_is_taken_off, "its mark of batch 2 was taken off"),
+        (a_mark_is_moved, "of batch 2: claims to be in another one"),
         (the_last_batch_is_cut_off, "batch 3: has a signed checkpoint and is gone"),
         (the_last_batch_is_cut_off_and_sealed_anew, "batch 3: differs from its signed checkpoint"),
         (a_checkpoint_is_forged, "signature is wrong"),
@@ -231,7 +241,7 @@ async def test_a_sealer_that_dies_half_way_leaves_a_whole_chain(
         # What is in a batch is sealed, whether its entries say so or not.
         half_way = await verdict(bare)
         assert half_way.sealed + 1 == await collection(bare, "audit").count_documents({})
-        assert (half_way.unsealed, half_way.faults) == (1, [])
+        assert (half_way.unsealed, half_way.unsigned, half_way.faults) == (1, 0, [])
         assert await bare.sealer.seal() == 1
     found = await verdict(bare)
     assert (found.sealed, found.unsealed, found.unsigned, found.faults) == (2 * (EACH + 1), 0, 0, [])
@@ -240,18 +250,24 @@ async def test_a_sealer_that_dies_half_way_leaves_a_whole_chain(
 async def test_a_check_is_right_while_a_sealer_works(bare: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is read is followed by another batch before the next is read."""
     await fill(bare)
-    for step in ("entries_of", "marked_ids", "orphan_count", "unsealed_count"):
+    for step in ("unmarked", "entries_of", "marked_ids", "orphan_count", "unsealed_count"):
         read = getattr(bare.stores.audit, step)
 
-        async def read_while_sealing(*args: object, read: Callable[..., Awaitable[object]] = read) -> object:
+        async def read_while_sealing(
+            *args: object, read: Callable[..., Awaitable[object]] = read, step: str = step
+        ) -> object:
             found = await read(*args)
-            await record(bare)
-            assert await bare.sealer.seal() == EACH
+            # The sealer asks its store as well.
+            with monkeypatch.context() as undisturbed:
+                undisturbed.setattr(bare.stores.audit, step, read)
+                await record(bare)
+                assert await bare.sealer.seal() == EACH
             return found
 
         with monkeypatch.context() as sealing:
             sealing.setattr(bare.stores.audit, step, read_while_sealing)
-            assert (await verdict(bare)).faults == []
+            found = await verdict(bare)
+        assert (found.unsigned, found.faults) == (0, [])
 
 
 async def test_batches_without_a_checkpoint_are_counted(
