@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
 import bson
+from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, MongoClient
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from casework.clock import readable
@@ -126,29 +127,45 @@ def backup(settings: Settings, path: Path, say: Say) -> None:
         SettingsError: the settings lack something.
     """
     settings.need("mongodb_uri", "backup_key_text")
-    with connected(settings) as database, _whole_or_not_at_all(path) as file:
-        for attempt in range(1, _TRIES + 1):
-            file.seek(0)
-            file.truncate()
-            created = clock_for(settings).now()
-            started = time.monotonic()
-            out = SealedWriter(file, settings.backup_key, {"created": created.isoformat()})
-            try:
-                manifest = _write(database, _checkpoint_files(settings), out, created.isoformat())
-            except OperationFailure as error:
-                if error.code == _SNAPSHOT_TOO_OLD:
-                    raise CannotRun(_too_slow(time.monotonic() - started)) from error
-                if error.code != _SNAPSHOT_UNAVAILABLE:
-                    raise
-                # Collections were made, dropped or renamed since the moment that is being read.
-                if attempt == _TRIES:
-                    raise CannotRun("备份期间数据库的结构在变动，请等升级或维护完成后再备份。") from error
-            else:
-                out.close()
-                break
-        size = file.tell()
-    total = sum(contents["count"] for contents in manifest["collections"])
-    say(f"已备份 {len(manifest['collections'])} 个集合、{total} 条，{size / 1e6:.1f} MB：{path}")
+    with connected(settings) as database:
+        with _whole_or_not_at_all(path) as file:
+            for attempt in range(1, _TRIES + 1):
+                file.seek(0)
+                file.truncate()
+                created = clock_for(settings).now()
+                started = time.monotonic()
+                out = SealedWriter(file, settings.backup_key, {"created": created.isoformat()})
+                try:
+                    manifest = _write(database, _checkpoint_files(settings), out, created.isoformat())
+                except OperationFailure as error:
+                    if error.code == _SNAPSHOT_TOO_OLD:
+                        raise CannotRun(_too_slow(time.monotonic() - started)) from error
+                    if error.code != _SNAPSHOT_UNAVAILABLE:
+                        raise
+                    # Collections were made, dropped or renamed since the moment that is being read.
+                    if attempt == _TRIES:
+                        raise CannotRun("备份期间数据库的结构在变动，请等升级或维护完成后再备份。") from error
+                else:
+                    out.close()
+                    break
+            size = file.tell()
+        total = sum(contents["count"] for contents in manifest["collections"])
+        say(f"已备份 {len(manifest['collections'])} 个集合、{total} 条，{size / 1e6:.1f} MB：{path}")
+        try:
+            _note(database, created)
+        except PyMongoError:
+            say("备份文件是完好的，但没能记下备份时间，监控会以为还没有备份。")
+
+
+def _note(database: Database[Any], created: datetime) -> None:
+    """Note in the database when it was backed up last; the workers' metrics tell of it."""
+    database["installation"].update_one({"_id": "backup"}, {"$max": {"at": created}}, upsert=True)
+
+
+async def last_backup(database: AsyncIOMotorDatabase[Any]) -> datetime | None:
+    """The moment of the newest backup; None when there was none."""
+    noted = await database["installation"].find_one({"_id": "backup"})
+    return noted["at"] if noted else None
 
 
 def _too_slow(seconds: float) -> str:

@@ -60,6 +60,11 @@ class Metrics:
             "Age of the oldest unsealed audit entry",
             registry=self.registry,
         )
+        self.backup_at = Gauge(
+            "fangpin_backup_timestamp_seconds",
+            "The moment of the newest backup as a Unix time; 0 when there was none",
+            registry=self.registry,
+        )
 
     def callback(self, kind: str, outcome: str) -> None:
         """Count a callback."""

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
 from casework.notices.service import Bundle
+from server.backup import last_backup
 from server.events import Events
 from server.metrics import serve_metrics
 from server.parts import Parts, parts_for
@@ -158,21 +160,26 @@ class Worker:
         return await self._parts.sealer.seal() > 0
 
 
+async def refresh_gauges(parts: Parts) -> None:
+    """Bring up to date what the worker's metrics tell of the database."""
+    now, metrics = parts.clock.now(), parts.metrics
+    oldest = await parts.stores.notices.oldest_due()
+    metrics.outbox_age.set((now - oldest).total_seconds() if oldest else 0)
+    metrics.outbox_size.set(await parts.stores.notices.count_on_the_way())
+    unsealed = await parts.stores.audit.oldest_unsealed()
+    metrics.unsealed_age.set((now - unsealed).total_seconds() if unsealed else 0)
+    metrics.channels(parts.postman.closed(), parts.quotas.used)
+    backup = await last_backup(parts.mongo[parts.settings.mongodb_database])
+    metrics.backup_at.set(backup.timestamp() if backup else 0)
+
+
 async def run_worker(settings: Settings) -> None:
     """Run a worker until it is told to stop."""
     log = structlog.get_logger()
     async with parts_for(settings) as parts:
-
-        async def refresh() -> None:
-            now = parts.clock.now()
-            oldest = await parts.stores.notices.oldest_due()
-            parts.metrics.outbox_age.set((now - oldest).total_seconds() if oldest else 0)
-            parts.metrics.outbox_size.set(await parts.stores.notices.count_on_the_way())
-            unsealed = await parts.stores.audit.oldest_unsealed()
-            parts.metrics.channels(parts.postman.closed(), parts.quotas.used)
-            parts.metrics.unsealed_age.set((now - unsealed).total_seconds() if unsealed else 0)
-
-        server = serve_metrics(parts.metrics, settings.metrics_port, settings.metrics_address, refresh)
+        server = serve_metrics(
+            parts.metrics, settings.metrics_port, settings.metrics_address, partial(refresh_gauges, parts)
+        )
         log.info("working")
         with interrupts(lambda: None) as asked:
             await Worker(parts).run(asked.wait())

@@ -9,6 +9,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import bson
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from casework.audit.service import verify
 from server import CannotRun
@@ -24,13 +25,14 @@ from server import backup as backing_up
 from server import restore as restoring
 from server.app import Running
 from server.backup import RESTORING, Manifest, backup, check, describe, raw_batches, records
+from server.clock import SharedClock
 from server.embedded import free_port
 from server.migrate import refuse_unfit
 from server.parts import Parts, parts_for
 from server.restore import restore
 from server.sealed_file import Damaged
 from server.settings import Settings, SettingsError, load_settings
-from server.worker import Worker
+from server.worker import Worker, refresh_gauges
 from tests.server.command import fangpin
 from tests.support import Client, Phones, count, documents, fake_picture, fake_recording, report_form
 
@@ -73,6 +75,8 @@ def database(source: Settings, mongo_uri: str) -> Iterator[Database[dict[str, An
         made.gone.insert_one({"_id": 1, "at": bson.datetime.datetime(2020, 1, 1)})
         made.gone.create_index("at", expireAfterSeconds=2_000_000_000)
         made.create_collection("empty", collation={"locale": "zh"})
+        # Every installation has it, and a backup writes into it when it is done.
+        made.create_collection("installation")
         yield made
 
 
@@ -233,6 +237,7 @@ def test_documents_options_and_indexes_come_back_as_they_were(
     source: Settings, target: Settings, tmp_path: Path
 ) -> None:
     said: list[str] = []
+    before = {name: whole(source, name) for name in shape(source)}
     file = backed_up(source, tmp_path)
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(tmp_path.glob("backup*")) == [file]
@@ -240,14 +245,14 @@ def test_documents_options_and_indexes_come_back_as_they_were(
     assert shape(target) == shape(source)
     assert shape(target)["empty"][0]["collation"]["locale"] == "zh"
     assert [index.get("expireAfterSeconds") for index in shape(target)["gone"][1]] == [None, 2_000_000_000]
-    for name in shape(source):
-        assert whole(target, name) == whole(source, name)
+    assert {name: whole(target, name) for name in shape(target)} == before
     lines = list(describe(check(source, file)))
     assert lines[1:] == [
         "  empty  0 条",
         "  gone  1 条",
+        "  installation  0 条",
         "  things  3000 条",
-        "共 3 个集合、3001 条，备份文件完好。",
+        "共 4 个集合、3001 条，备份文件完好。",
     ]
 
 
@@ -334,12 +339,44 @@ def test_a_damaged_file_restores_nothing(source: Settings, target: Settings, tmp
 async def test_the_commands_tell_by_their_status(source: Settings, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     status, said = await fangpin(source, "backup", str(file))
-    assert (status, said.startswith("已备份 3 个集合、3001 条")) == (0, True), said
+    assert (status, said.startswith("已备份 4 个集合、3001 条")) == (0, True), said
     checked, refused = await asyncio.gather(
         fangpin(source, "restore", "--check", str(file)), fangpin(source, "restore", str(file))
     )
-    assert (checked[0], checked[1].splitlines()[-1]) == (0, "共 3 个集合、3001 条，备份文件完好。")
+    assert (checked[0], checked[1].splitlines()[-1]) == (0, "共 4 个集合、3001 条，备份文件完好。")
     assert (refused[0], "不是空的" in refused[1]) == (2, True), refused
+
+
+async def test_the_metrics_tell_when_the_last_backup_was_made(
+    parts: Parts, source: Settings, clock: SharedClock, tmp_path: Path
+) -> None:
+    async def told() -> float | None:
+        await refresh_gauges(parts)
+        return parts.metrics.registry.get_sample_value("fangpin_backup_timestamp_seconds")
+
+    assert await told() == 0, "there was none"
+    for name in ("first", "second"):
+        file = tmp_path / name
+        await asyncio.to_thread(backup, source, file, lambda _: None)
+        manifest = await asyncio.to_thread(check, source, file)
+        moment = datetime.fromisoformat(manifest["created"]).timestamp()
+        assert await told() == pytest.approx(moment, abs=0.001)
+        clock.move(3600)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_backup_that_cannot_be_noted_is_one_all_the_same(
+    source: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_away(*_: object) -> None:
+        raise AutoReconnect("away")
+
+    monkeypatch.setattr(backing_up, "_note", be_away)
+    said: list[str] = []
+    backup(source, tmp_path / "backup", said.append)
+    assert "已备份" in said[0]
+    assert "没能记下备份时间" in said[1]
+    assert check(source, tmp_path / "backup")
 
 
 def test_without_a_key_there_is_no_backup(settings: Settings, tmp_path: Path) -> None:
@@ -395,6 +432,7 @@ def test_a_backup_begins_anew_when_collections_come_and_go_under_it(
     assert changes == []
     assert [(c["name"], c["count"]) for c in check(source, file)["collections"]] == [
         ("empty", 0),
+        ("installation", 0),
         ("things", 1),
     ]
     meanwhile(monkeypatch, another)
