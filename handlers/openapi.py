@@ -113,7 +113,7 @@ class OpenApiHandler(Handler):
     @described("这份接口文档", answers={200: "application/json"})
     async def get(self) -> None:
         """The document that this very server answers by."""
-        self.answer(self.application.settings["openapi"])
+        self.answer(self.application.settings["openapi"]())
 
 
 routes: Routes = [(r"/api/openapi.json", OpenApiHandler)]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def make_application(parts: Parts, note: Note, under_way: set[Any]) -> Applicati
         [(path, handler, {}, path) for path, handler in _with_routes(mounted)],
         default_handler_class=NoSuchPage,
         services=parts.services,
-        openapi=document(routes, parts.services.version),
+        # Made when somebody asks for it first: a start does not wait for what few want.
+        openapi=cache(partial(document, routes, parts.services.version)),
         demo=demo_scene(parts.settings),
         phone=phone.read_pages(PHONE_PAGES, framers(parts.settings)),
         under_way=under_way,

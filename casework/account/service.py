@@ -1,5 +1,6 @@
 """Signing in, knowing people's phones, and the account's automatic answers."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -88,6 +89,7 @@ class Account:
         self.official_app_ids = [app.app_id for app in apps if app.kind is AppKind.OFFICIAL]
         self._wrote: dict[tuple[str, str], float] = {}
         self._touched: dict[tuple[str, str], float] = {}
+        self._flushing = asyncio.Lock()
         self._answers: Recent[str, _Answers] = Recent(clock, CACHE_SECONDS, len(apps))
         self._templates: Recent[str, list[TemplateRecord]] = Recent(clock, CACHE_SECONDS, len(apps))
         self._speakers: Recent[None, dict[str, str]] = Recent(clock, CACHE_SECONDS, 1)
@@ -245,10 +247,11 @@ class Account:
             times[app_id, openid] = self._clock.time()
 
     async def flush(self) -> None:
-        """Write the noted interactions."""
-        wrote, self._wrote = self._wrote, {}
-        touched, self._touched = self._touched, {}
-        await self._store.note_interactions(wrote, touched)
+        """Write the interactions that were noted before; when this returns they are written."""
+        async with self._flushing:
+            wrote, self._wrote = self._wrote, {}
+            touched, self._touched = self._touched, {}
+            await self._store.note_interactions(wrote, touched)
 
     # --- events of the platform -------------------------------------------------------------------
 

@@ -184,17 +184,12 @@ class AccountStore:
         touched: Mapping[tuple[str, str], float],
     ) -> None:
         """Note when people last wrote, and last pressed or scanned ((app id, openid) → seconds since 1970).
-        A message opens a new window for customer messages."""
+        A message opens a new window for customer messages. Whoever is new is made: the event that they follow
+        may not have been applied yet, or they followed before we were here."""
         changes = [
-            UpdateOne(
-                {"_id": fan_id(*who)},
-                {"$max": {"interacted_at": datetime.fromtimestamp(at, UTC)}, "$set": {"customer_sent": 0}},
-            )
+            _interaction(who, at, "interacted_at", {"$set": {"customer_sent": 0}})
             for who, at in wrote.items()
-        ] + [
-            UpdateOne({"_id": fan_id(*who)}, {"$max": {"touched_at": datetime.fromtimestamp(at, UTC)}})
-            for who, at in touched.items()
-        ]
+        ] + [_interaction(who, at, "touched_at", {}) for who, at in touched.items()]
         if changes:
             await self._fans.bulk_write(changes, ordered=False)
 
@@ -284,3 +279,10 @@ class AccountStore:
         """The openids of these persons who follow an account."""
         wanted = {"person_id": {"$in": list(person_ids)}, "app_id": app_id, "following": True}
         return [fan["openid"] async for fan in self._fans.find(wanted, {"openid": 1})]
+
+
+def _interaction(who: tuple[str, str], at: float, field: str, more: Mapping[str, Any]) -> UpdateOne:
+    app_id, openid = who
+    new = {"app_id": app_id, "openid": openid, "schema": 1, "version": 1}
+    change = {"$max": {field: datetime.fromtimestamp(at, UTC)}, "$setOnInsert": new, **more}
+    return UpdateOne({"_id": fan_id(app_id, openid)}, change, upsert=True)

@@ -1,5 +1,6 @@
 """Customer messages: a few for a while after somebody turned to us, and none outside that."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -84,3 +85,41 @@ async def test_leaving_closes_every_window(parts: Parts, phones: Phones) -> None
     await parts.services.account.set_fan(parts.settings.oa_app_id, f"oDemo_{WHO}", following=True)
     assert await sent(parts) == ["inbox"]
     assert await calls(phones, CUSTOMER) == 0
+
+
+async def test_a_message_counts_that_comes_before_the_event_that_somebody_follows_is_applied(
+    parts: Parts, phones: Phones
+) -> None:
+    account, app_id, openid = parts.services.account, parts.settings.oa_app_id, "oNew"
+    await phones.control("POST", "users", {"openid": openid, "nickname": "新来的"})
+    await phones.control("POST", "events", {"openid": openid, "type": "subscribe"})
+    await phones.control("POST", "events", {"openid": openid, "type": "text", "content": "你好"})
+    await account.flush()
+    await apply_events(parts)
+    fan = await account.fan(app_id, openid)
+    assert fan
+    assert (fan["app_id"], fan["openid"], fan["following"]) == (app_id, openid, True)
+    assert fan["interacted_at"]
+
+
+async def test_what_was_noted_is_written_when_a_flush_ends_though_another_one_has_taken_it(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, app_id = parts.services.account, parts.settings.oa_app_id
+    write, go_on = parts.stores.account.note_interactions, asyncio.Event()
+
+    async def write_late(*noted: Any) -> None:
+        await go_on.wait()
+        await write(*noted)
+
+    monkeypatch.setattr(parts.stores.account, "note_interactions", write_late)
+    account.wrote(app_id, "oWriter")
+    flushes = [asyncio.ensure_future(account.flush()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert not any(flush.done() for flush in flushes)
+    go_on.set()
+    await flushes[1]
+    fan = await account.fan(app_id, "oWriter")
+    assert fan
+    assert fan["interacted_at"]
+    await flushes[0]
