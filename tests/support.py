@@ -213,7 +213,7 @@ async def count(parts: Parts, *collections: str) -> list[int]:
 
 
 async def until(
-    condition: Callable[[], Awaitable[T | None]], *, seconds: float = 10.0, what: str = "the condition"
+    condition: Callable[[], Awaitable[T | None]], *, seconds: float = 20.0, what: str = "the condition"
 ) -> T:
     """Wait for `condition` to return something true; the only way to wait in a test."""
     end = time.monotonic() + seconds
