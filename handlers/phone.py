@@ -6,8 +6,8 @@ import mimetypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 from casework.problems import NotFound
@@ -53,14 +53,20 @@ def address_of(link: str, public_url: str, account: str = "") -> str:
     return f"{public_url}{link}{query}"
 
 
-class File(NamedTuple):
-    """A file of the build as it travels; `packed` is empty where gzip gains nothing."""
+@dataclass(frozen=True)
+class File:
+    """A file of the build as it travels."""
 
     plain: bytes
-    packed: bytes
     type: str
     tag: str
     keep: str
+
+    @cached_property
+    def packed(self) -> bytes:
+        """It in gzip, made when somebody asks for it first; empty where gzip gains nothing."""
+        gains = self.type.startswith(_TEXT) and len(self.plain) > _SMALL
+        return gzip.compress(self.plain, 9, mtime=0) if gains else b""
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,9 @@ def read_pages(folder: Path, framed_by: Sequence[str] = ()) -> PhonePages:
 def _read(path: Path, name: str) -> File:
     plain = path.read_bytes()
     type_ = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    text = type_.startswith(_TEXT)
-    packed = gzip.compress(plain, 9, mtime=0) if text and len(plain) > _SMALL else b""
     return File(
         plain,
-        packed,
-        f"{type_}; charset=utf-8" if text else type_,
+        f"{type_}; charset=utf-8" if type_.startswith(_TEXT) else type_,
         f'"{hashlib.sha256(plain).hexdigest()[:32]}"',
         _FOR_EVER if _HASHED.fullmatch(name) else _ASK_AGAIN,
     )
@@ -158,7 +161,7 @@ class PhoneHandler(Handler):
         if self.check_etag_header():
             self.set_status(304)
             self.finish()
-        elif file.packed and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+        elif "gzip" in self.request.headers.get("Accept-Encoding", "") and file.packed:
             self.set_header("Content-Encoding", "gzip")
             self.finish(file.packed)
         else:

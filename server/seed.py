@@ -75,10 +75,10 @@ def _templates(settings: Settings) -> Iterator[tuple[TemplateRecord, Template, i
             yield record, template, type_
 
 
-async def _meet_people(parts: Parts) -> None:
-    """Make the phones in the simulator, and bind the cadres' to their staff."""
+async def furnish_simulator(parts: Parts) -> None:
+    """Make the demo's phones and templates in the simulator, and bring the menus there; doing so again
+    changes nothing."""
     base = parts.settings.wechat_api_base
-    account, stores = parts.services.account, parts.stores
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as http:
         for number, person in enumerate(PEOPLE):
@@ -101,7 +101,14 @@ async def _meet_people(parts: Parts) -> None:
                 "type": type_,
             }
             await http.post(f"{base}/_sim/templates", json=body)
-            await stores.account.put_template(record)
+    await publish_menus(parts, parts.settings.oa_app_id)
+
+
+async def _meet_people(parts: Parts) -> None:
+    """Know the demo's people as fans, bind the cadres' phones to their staff, and keep the templates."""
+    account, stores = parts.services.account, parts.stores
+    for record, _, _ in _templates(parts.settings):
+        await stores.account.put_template(record)
     for person in PEOPLE:
         ids = person.ids
         person_id = await account.meet(parts.settings.oa_app_id, ids["openid"], ids["unionid"])
@@ -125,4 +132,4 @@ async def seed(settings: Settings) -> None:
             with folder.joinpath(f"{kind}.csv").open("rb") as file:
                 await import_rows(parts, kind, read_csv(file.read(), kind))
         await _meet_people(parts)
-        await publish_menus(parts, settings.oa_app_id)
+        await furnish_simulator(parts)

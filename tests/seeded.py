@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from server.parts import Parts, parts_for
-from server.seed import seed
+from server.seed import furnish_simulator, seed
 from server.settings import Settings
 from wechat.simulator import RunningSimulator
 
@@ -26,23 +26,32 @@ class SeededDatabase:
         self.name = database.name
         self._database = database
         self._remembered: dict[str, list[dict[str, Any]]] = {}
+        self._hashes: dict[str, str] = {}
+
+    @property
+    def seeded(self) -> bool:
+        """Whether there is something to go back to."""
+        return bool(self._remembered)
 
     def remember(self) -> None:
-        """Keep every document as it is now, the first time that this is called."""
-        if not self._remembered:
-            # The trail begins with the test, not with the seed's imports.
-            self._database["audit"].delete_many({})
-            names = self._database.list_collection_names()
-            self._remembered = {name: list(self._database[name].find()) for name in names}
+        """Keep every document as it is now."""
+        # The trail begins with the test, not with the seed's imports.
+        self._database["audit"].delete_many({})
+        self._hashes = self._hashes_now()
+        self._remembered = {name: list(self._database[name].find()) for name in self._hashes}
 
     def go_back(self) -> None:
         """Bring every collection back to what is remembered; indexes stay."""
-        if not self._remembered:
-            return
-        for name in self._database.list_collection_names():
+        for name, hash_ in self._hashes_now().items():
+            if hash_ == self._hashes.get(name):
+                continue
             self._database[name].delete_many({})
             if documents := self._remembered.get(name):
                 self._database[name].insert_many(documents)
+
+    def _hashes_now(self) -> dict[str, str]:
+        """A digest of each collection's documents, whose order does not matter."""
+        return dict(self._database.command("dbHash")["collections"])
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +66,8 @@ def seeded_database(
 @pytest.fixture
 def database_name(seeded_database: SeededDatabase) -> str:
     """The database of this folder's tests, as the seed leaves it."""
-    seeded_database.go_back()
+    if seeded_database.seeded:
+        seeded_database.go_back()
     return seeded_database.name
 
 
@@ -66,7 +76,10 @@ async def parts(
     settings: Settings, simulator: RunningSimulator, seeded_database: SeededDatabase
 ) -> AsyncIterator[Parts]:
     """The production composition root on real servers, with the demo's places, staff and phones."""
-    await seed(settings)
-    seeded_database.remember()
+    if not seeded_database.seeded:
+        await seed(settings)
+        seeded_database.remember()
     async with parts_for(settings) as built:
+        # The simulator is the test's own, and has to be told each time.
+        await furnish_simulator(built)
         yield built
