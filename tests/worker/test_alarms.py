@@ -110,6 +110,7 @@ async def withdraw(cadre: Client, villager: Client, path: str, sent: Reply) -> N
     assert (await villager.command(f"/api/intakes/{sent.body['id']}/withdrawal")).status == 200
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("deed", "left"), [(accept, 4), (verify, 0), (withdraw, 0)])
 async def test_what_has_moved_on_reminds_of_nothing_that_is_over(
     parts: Parts,

@@ -182,6 +182,7 @@ async def test_whoever_waits_holds_up_nobody_else(parts: Parts, phones: Phones) 
     assert {(await notice_of(parts, id_))["state"] for id_ in held} == {"pending"}
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_message_that_pauses_is_not_overtaken(parts: Parts, phones: Phones) -> None:
     await fault(phones, errcode=43108, times=1)
     ids = [await put(parts, WHO, number="1")]

@@ -130,6 +130,7 @@ async def one_left(parts: Parts) -> None:
     await parts.redis.set(counter(parts, parts.settings.oa_app_id, "template"), DAILY - 1)
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_used_up_quota_waits_for_midnight_and_is_then_sent(
     parts: Parts, phones: Phones, one_left: None
 ) -> None:

@@ -2,13 +2,11 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from casework.account.model import ALWAYS
-from casework.notices import rules
 from casework.notices.kinds import TEMPLATES
 from casework.notices.rules import RECEIPT_WAIT
 from server.parts import Parts
@@ -29,12 +27,7 @@ from tests.worker.helpers import (
 )
 
 WHO = "villager_1"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker listens for receipts while a message is carried here, so nobody waits long for one."""
-    monkeypatch.setattr(rules, "RECEIPT_PATIENCE", timedelta(seconds=0.2))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 KEY = "task"
