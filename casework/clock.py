@@ -31,6 +31,11 @@ def readable(instant: datetime) -> str:
     return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
 
 
+def iso(instant: datetime) -> str:
+    """`instant` as answers carry it: ISO 8601 in UTC, ``2026-11-23T10:00:00Z``."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def utc(instant: datetime) -> datetime:
     """`instant` as UTC; MongoDB hands out aware UTC datetimes, clients may send any offset."""
     return instant.astimezone(UTC)

@@ -7,7 +7,7 @@ from pymongo.errors import DuplicateKeyError
 
 from casework.access import Actor, reach
 from casework.audit.service import entry
-from casework.clock import legal_date, readable
+from casework.clock import iso, legal_date, readable
 from casework.commands.service import Answer, Command
 from casework.ids import new_id, new_number
 from casework.intake import rules
@@ -182,7 +182,7 @@ class Submitting(IntakeWork):
                     "joined": False,
                     "task": task["_id"],
                     "assigned": task["assignee"] is not None,
-                    "due_at": task["due_at"].isoformat(),
+                    "due_at": iso(task["due_at"]),
                     "next": rules.what_comes_next(document),
                 },
                 created=True,

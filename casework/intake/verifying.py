@@ -4,7 +4,7 @@ from typing import Any
 
 from casework.access import PERMISSIONS, Actor, reach
 from casework.audit.service import entry
-from casework.clock import legal_date, readable
+from casework.clock import iso, legal_date, readable
 from casework.commands.service import Answer, Command
 from casework.ids import new_id
 from casework.intake import rules
@@ -98,7 +98,7 @@ class Verifying(IntakeWork):
                     "state": changed["state"],
                     "version": changed["version"],
                     "finding": form.finding.value,
-                    "due_at": changed["due_at"].isoformat(),
+                    "due_at": iso(changed["due_at"]),
                 }
             )
 

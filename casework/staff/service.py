@@ -8,7 +8,7 @@ from datetime import timedelta
 from casework.access import Actor, Grant, Reach, Role, reach
 from casework.audit.service import entry
 from casework.audit.store import AuditStore
-from casework.clock import Clock
+from casework.clock import Clock, iso
 from casework.commands.service import Answer, Command, Commands
 from casework.fields import BlindIndex
 from casework.problems import BadCode, NotFound
@@ -153,7 +153,7 @@ class StaffService:
             )
             made = entry(self._clock, actor, "binding.issue", f"staff:{staff['_id']}", nodes[0]["areas"])
             await self._audit.add(tx, [made])
-            return Answer({"staff_no": staff_no, "expires_at": expires.isoformat()}, created=True)
+            return Answer({"staff_no": staff_no, "expires_at": iso(expires)}, created=True)
 
         answer = await self._commands.once(actor, command, work)
         if answer.repeated:

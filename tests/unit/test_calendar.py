@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casework.calendar import WorkingDay, deadline, limit_end, working_day
-from casework.clock import CHINA, legal_date, readable, utc
+from casework.clock import CHINA, iso, legal_date, readable, utc
 from tests.unit.examples import china
 
 DAYS = st.dates(date(2025, 12, 1), date(2027, 2, 28))
@@ -151,5 +151,6 @@ def test_instants_read_as_in_china() -> None:
     instant = datetime(2026, 9, 7, 16, 5, tzinfo=UTC)
     assert legal_date(instant) == date(2026, 9, 8)
     assert readable(instant) == "2026年9月8日 00:05"
+    assert iso(instant.astimezone(CHINA)) == "2026-09-07T16:05:00Z"
     assert utc(instant.astimezone(CHINA)) == instant
     assert utc(instant.astimezone(CHINA)).tzinfo is UTC
