@@ -52,6 +52,7 @@ def test_all_that_is_malformed_is_named_together_and_no_value_is_shown() -> None
         "FANGPIN_OA_AES_KEY": "hush-aes",
         "FANGPIN_PUBLIC_URL": "http://hush.example",
         "FANGPIN_SECRET_KEY": "hush-short",
+        "FANGPIN_TRUSTED_PROXIES": "hush-proxy",
         "FANGPIN_REDIS_URL": "",
     }
     with pytest.raises(SettingsError) as caught:
@@ -62,6 +63,7 @@ def test_all_that_is_malformed_is_named_together_and_no_value_is_shown() -> None
         "FANGPIN_OA_AES_KEY",
         "FANGPIN_PUBLIC_URL",
         "FANGPIN_SECRET_KEY",
+        "FANGPIN_TRUSTED_PROXIES",
         "FANGPIN_REDIS_URL",
     }
     assert "hush" not in str(caught.value)

@@ -280,3 +280,6 @@ async def test_batches_without_a_checkpoint_are_counted(
     assert (found.unsigned, found.faults) == (1, [])
     assert await verify_command(bare.settings) == 0
     assert "有 1 批没有检查点" in capsys.readouterr().out
+    with path.open("ab") as file:
+        file.write(b'{"batch": [1]}\n')
+    assert (await verdict(bare)).faults == [f"checkpoint {BATCHES}: signature is wrong"]

@@ -28,8 +28,6 @@ from tests.worker.helpers import (
 
 WHO = "villager_1"
 pytestmark = pytest.mark.usefixtures("impatient")
-
-
 KEY = "task"
 TEMPLATE_ID = "subscription-task"
 
